@@ -1,0 +1,220 @@
+/* address.c - addresses and URLs, taken apart. */
+#include "config/address.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/un.h>
+
+#define ADDRESS_HOST 253	/* bytes of a name in the DNS */
+
+static bool
+address_fail(struct tt_address_fault *fault, const char *what, const char *remedy)
+{
+	fault->what = what;
+	fault->remedy = remedy;
+	return false;
+}
+
+/* Decimal digits only, up to 65535. */
+static bool
+address_port(const char *text, size_t size, uint16_t *port)
+{
+	unsigned value = 0;
+	size_t i;
+
+	if (size == 0 || size > 5)
+		return false;
+	for (i = 0; i < size; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		value = value * 10 + (unsigned)(text[i] - '0');
+	}
+	*port = (uint16_t)value;
+	return value <= 65535;
+}
+
+/* Without brackets; a scope (%eth0) may follow. */
+static bool
+address_is_ipv6(const char *text, size_t size)
+{
+	char host[INET6_ADDRSTRLEN];
+	struct in6_addr addr;
+	const char *scope = memchr(text, '%', size);
+	size_t n = scope == NULL ? size : (size_t)(scope - text), i;
+
+	if (n >= sizeof(host) || (scope != NULL && size - n - 1 == 0))
+		return false;
+	for (i = n; i < size; i++)
+		if (text[i] <= ' ' || text[i] == '/' || text[i] == 0x7F)
+			return false;
+	memcpy(host, text, n);
+	host[n] = '\0';
+	return inet_pton(AF_INET6, host, &addr) == 1;
+}
+
+/* A name, or an address of IPv4: if it looks like one it must be one. */
+static bool
+address_is_host(const char *text, size_t size)
+{
+	char host[ADDRESS_HOST + 1];
+	struct in_addr addr;
+	bool digits = true;
+	size_t i;
+
+	if (size == 0 || size > ADDRESS_HOST || text[0] == '-' || text[0] == '.')
+		return false;
+	for (i = 0; i < size; i++) {
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		    "0123456789.-_", text[i]) == NULL || text[i] == '\0')
+			return false;
+		digits = digits && ((text[i] >= '0' && text[i] <= '9')
+		    || text[i] == '.');
+	}
+	memcpy(host, text, size);
+	host[size] = '\0';
+	return !digits || inet_pton(AF_INET, host, &addr) == 1;
+}
+
+/* Host and port in SIZE bytes of TEXT; *PORT_GIVEN false leaves *PORT as it is. */
+static bool
+address_split(const char *text, size_t size, const char **host, size_t *host_size,
+    uint16_t *port, bool *port_given, struct tt_address_fault *fault)
+{
+	const char *end = text + size, *close, *colon;
+
+	if (size > 0 && *text == '[') {
+		close = memchr(text, ']', size);
+		if (close == NULL || !address_is_ipv6(text + 1,
+		    (size_t)(close - text - 1)))
+			return address_fail(fault, "has no IPv6 address in [ ]", NULL);
+		*host = text + 1;
+		*host_size = (size_t)(close - text - 1);
+		colon = close + 1;
+		if (colon != end && *colon != ':')
+			return address_fail(fault, "has no port behind [ ]", NULL);
+	} else {
+		colon = memchr(text, ':', size);
+		if (colon == NULL)
+			colon = end;
+		else if (memchr(colon + 1, ':', (size_t)(end - colon - 1)) != NULL)
+			return address_fail(fault, "has more than one colon",
+			    "an IPv6 address stands in [ ] and in quotes: "
+			    "\"[::1]:5002\"");
+		*host = text;
+		*host_size = (size_t)(colon - text);
+		if (!address_is_host(*host, *host_size))
+			return address_fail(fault, *host_size == 0 ? "has no host"
+			    : "has a host that is neither a name nor an address",
+			    *host_size == 0 ? "for all addresses write 0.0.0.0:port, or "
+			    "\"[::]:port\"" : NULL);
+	}
+	*port_given = colon != end;
+	if (*port_given && !address_port(colon + 1, (size_t)(end - colon - 1), port))
+		return address_fail(fault, "has no port in 0..65535", NULL);
+	return true;
+}
+
+bool
+tt_address_read(struct tt_arena *arena, const char *text, size_t size,
+    struct tt_address *address, struct tt_address_fault *fault)
+{
+	struct sockaddr_un un;
+	const char *host;
+	size_t host_size;
+	uint16_t port = 0;
+	bool port_given;
+
+	if (memchr(text, '\0', size) != NULL)
+		return address_fail(fault, "holds a NUL character", NULL);
+	if (size >= 5 && memcmp(text, "unix:", 5) == 0) {
+		if (size == 5 || text[5] != '/')
+			return address_fail(fault, "has no absolute path",
+			    "as in unix:/run/taskthread/devices.sock");
+		if (size - 5 >= sizeof(un.sun_path))
+			return address_fail(fault, "has too long a path",
+			    "the system takes 107 bytes");
+		text = tt_arena_text(arena, text, size);
+		*address = (struct tt_address){ .text = text, .path = text + 5 };
+		return true;
+	}
+	if (address_port(text, size, &port))
+		return address_fail(fault, "is only a port",
+		    "for all addresses write 0.0.0.0:port, for this machine's own "
+		    "127.0.0.1:port");
+	if (!address_split(text, size, &host, &host_size, &port, &port_given, fault))
+		return false;
+	if (!port_given)
+		return address_fail(fault, "has no port", NULL);
+	*address = (struct tt_address){
+		.text = tt_arena_text(arena, text, size),
+		.host = tt_arena_text(arena, host, host_size),
+		.port = port,
+	};
+	return true;
+}
+
+/* ws://host or wss://host: the bytes of the scheme with ://, or 0. */
+static size_t
+address_scheme(const char *text, size_t size, bool *tls,
+    struct tt_address_fault *fault)
+{
+	*tls = size >= 6 && strncasecmp(text, "wss://", 6) == 0;
+	if (*tls)
+		return 6;
+	if (size >= 5 && strncasecmp(text, "ws://", 5) == 0)
+		return 5;
+	if (size >= 7 && strncasecmp(text, "http://", 7) == 0)
+		address_fail(fault, "is not a websocket's", "did you mean ws://?");
+	else if (size >= 8 && strncasecmp(text, "https://", 8) == 0)
+		address_fail(fault, "is not a websocket's", "did you mean wss://?");
+	else
+		address_fail(fault, "does not begin with ws:// or wss://", NULL);
+	return 0;
+}
+
+bool
+tt_url_read(struct tt_arena *arena, const char *text, size_t size,
+    struct tt_url *url, struct tt_address_fault *fault)
+{
+	const char *at, *end = text + size, *host, *p;
+	size_t n, host_size = 1;
+	uint16_t port;
+	bool tls, port_given;
+
+	for (p = text; p != end; p++)
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7F)
+			return address_fail(fault, "holds a character that no URL has",
+			    "write it as %NN, a blank as %20");
+	n = address_scheme(text, size, &tls, fault);
+	if (n == 0)
+		return false;
+	if (memchr(text, '#', size) != NULL)
+		return address_fail(fault, "has a fragment",
+		    "leave out # and what follows it");
+	at = text + n;
+	for (p = at; p != end && *p != '/' && *p != '?'; p++)
+		;
+	if (memchr(at, '@', (size_t)(p - at)) != NULL)
+		return address_fail(fault, "has a user in it",
+		    "leave out what stands before @; credentials go into headers");
+	port = tls ? 443 : 80;
+	if (!address_split(at, (size_t)(p - at), &host, &host_size, &port, &port_given,
+	    fault)) {
+		if (host_size == 0)
+			fault->remedy = NULL;	/* that is for listeners */
+		return false;
+	}
+	if (port == 0)
+		return address_fail(fault, "has no port in 1..65535", NULL);
+	*url = (struct tt_url){
+		.text = tt_arena_text(arena, text, size),
+		.tls = tls,
+		.host = tt_arena_text(arena, host, host_size),
+		.port = port,
+		.path = *(p == end ? "/" : p) == '/' ? tt_arena_text(arena,
+		    p == end ? "/" : p, p == end ? 1 : (size_t)(end - p))
+		    : tt_arena_format(arena, "/%.*s", (int)(end - p), p),
+	};
+	return true;
+}

@@ -1,0 +1,25 @@
+/* loader.h - from a YAML file to a checked and wired tree of nodes. */
+#ifndef TT_CONFIG_LOADER_H
+#define TT_CONFIG_LOADER_H
+
+#include "config/error.h"
+#include "config/node.h"
+#include "config/schema.h"
+
+/* Bytes that one read may bring, a part of every bound. */
+#define TT_READ_SIZE (256 << 10)
+
+/* Loads FILE by the kinds' SCHEMAS (NULL ends the table): parses, checks every
+ * option, infers and checks the wiring.  All mistakes of the file go to ERRS.
+ * Returns a document, to be destroyed by the caller, or NULL if there was any
+ * mistake or the file cannot be read (an error without a line). */
+struct tt_document *tt_document_load(const char *file,
+    const struct tt_schema *const *schemas, struct tt_errors *errs);
+
+/* The same from SIZE bytes of TEXT, under the name FILE. */
+struct tt_document *tt_document_parse(const char *file, const char *text, size_t size,
+    const struct tt_schema *const *schemas, struct tt_errors *errs);
+
+void tt_document_destroy(struct tt_document *doc);
+
+#endif

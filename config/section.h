@@ -1,0 +1,18 @@
+/* section.h - what a file says beside its tree: its version, and `daemon`. */
+#ifndef TT_CONFIG_SECTION_H
+#define TT_CONFIG_SECTION_H
+
+#include <stdbool.h>
+
+#include "config/load.h"
+
+/* The names of log levels, as in enum tt_log_level; NULL ends. */
+extern const char *const tt_section_log_levels[];
+
+/* Checks `taskthread: 1` of ROOT, a mapping, and stores its daemon section. */
+void tt_section_load(struct tt_load *l, const struct tt_value *root);
+
+/* True for a key of the top level that is no thread's. */
+bool tt_section_is_key(const struct tt_value *key);
+
+#endif

@@ -1,0 +1,215 @@
+/* value.c - what a YAML file says: lookups, and what no file may use. */
+#include "config/value.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/utf8.h"
+
+#define VALUE_QUOTED 60		/* bytes of a text that a message quotes */
+#define VALUE_KEY 128		/* bytes of a kind and a name, at most */
+
+struct tt_value *
+tt_value_key(const struct tt_value *mapping, const char *name)
+{
+	struct tt_value *key;
+
+	if (mapping == NULL || mapping->type != TT_VALUE_MAPPING)
+		return NULL;
+	for (key = mapping->first; key != NULL; key = key->next)
+		if (!key->bad && tt_value_is(key, name))
+			return key;
+	return NULL;
+}
+
+bool
+tt_value_is_empty(const struct tt_value *value)
+{
+	return value->type == TT_VALUE_SCALAR && value->plain && value->size == 0;
+}
+
+bool
+tt_value_is(const struct tt_value *scalar, const char *text)
+{
+	return scalar->type == TT_VALUE_SCALAR && scalar->size == strlen(text)
+	    && memcmp(scalar->text, text, scalar->size) == 0;
+}
+
+const char *
+tt_value_what(const struct tt_value *value)
+{
+	if (value->type == TT_VALUE_LIST)
+		return "a list";
+	if (value->type == TT_VALUE_MAPPING)
+		return "a mapping";
+	return tt_value_is_empty(value) ? "nothing" : "a text";
+}
+
+const char *
+tt_value_quote(struct tt_arena *arena, const char *text, size_t size)
+{
+	char shown[VALUE_QUOTED * TT_UTF8_SHOWN + 1], piece[TT_UTF8_SHOWN];
+	size_t cut = tt_utf8_cut(text, size, VALUE_QUOTED);
+	size_t at = 0, used = 0, width;
+
+	/* Escaped here already where a NUL would end the message. */
+	while (at < cut) {
+		at += tt_utf8_show(piece, text + at, cut - at, &width);
+		strcpy(shown + used, piece);
+		used += strlen(piece);
+	}
+	shown[used] = '\0';
+	return tt_arena_format(arena, "\"%s%s\"", shown, cut < size ? "..." : "");
+}
+
+/* The walk that looks for what no file may use. */
+struct value_walk {
+	struct tt_arena *arena;
+	struct tt_errors *errs;
+	char path[TT_VALUE_DEPTH * (VALUE_KEY + 1) + 1];	/* of the node */
+};
+
+static void
+value_check_marks(struct value_walk *w, struct tt_value *v)
+{
+	const char *path = w->path;
+
+	if (v->alias) {
+		tt_errors_add(w->errs, v->mark, path,
+		    "write the value out; quote it if a text is meant: \"*\"",
+		    "aliases (*%s) are not supported", v->anchor);
+		v->bad = true;
+		return;
+	}
+	if (v->tag != NULL)
+		tt_errors_add(w->errs, v->mark, path,
+		    "an option's type is fixed by its table; quote a text that "
+		    "begins with !: \"!\"", "tags (%s) are not supported",
+		    tt_value_quote(w->arena, v->tag, strlen(v->tag)));
+	if (v->anchor != NULL)
+		tt_errors_add(w->errs, v->mark, path,
+		    "remove it; quote a text that begins with &: \"&\"",
+		    "anchors (&%s) are not supported", v->anchor);
+	if (v->type == TT_VALUE_SCALAR && memmem(v->text, v->size, "${", 2) != NULL) {
+		tt_errors_add(w->errs, v->mark, path,
+		    "write the value itself into the file",
+		    "${...} is not supported");
+		v->bad = true;
+	}
+}
+
+static void
+value_check_key(struct value_walk *w, struct tt_value *key)
+{
+	const char *path = w->path;
+
+	value_check_marks(w, key);
+	if (key->bad)
+		return;
+	key->bad = true;
+	if (key->type != TT_VALUE_SCALAR)
+		tt_errors_add(w->errs, key->mark, path, "a key is a plain word",
+		    "%s as a key", tt_value_what(key));
+	else if (memchr(key->text, '\0', key->size) != NULL)
+		tt_errors_add(w->errs, key->mark, path, "a key is a plain word",
+		    "a key with a NUL character");
+	else if (key->size == 0)
+		tt_errors_add(w->errs, key->mark, path, "a key is a plain word",
+		    "an empty key");
+	else if (key->plain && tt_value_is(key, "<<"))
+		tt_errors_add(w->errs, key->mark, path, "write the keys out",
+		    "merge keys (<<) are not supported");
+	else
+		key->bad = false;
+}
+
+static int
+value_compare(const void *a, const void *b)
+{
+	const struct tt_value *x = *(struct tt_value *const *)a;
+	const struct tt_value *y = *(struct tt_value *const *)b;
+	int c = strcmp(x->text, y->text);
+
+	if (c != 0)
+		return c;
+	if (x->mark.line != y->mark.line)
+		return x->mark.line < y->mark.line ? -1 : 1;
+	return x->mark.column < y->mark.column ? -1 : x->mark.column > y->mark.column;
+}
+
+static bool
+value_is_kind(const char *key)
+{
+	size_t n = strcspn(key, " ");
+
+	return n > 6 && strlen(key) <= VALUE_KEY
+	    && memcmp(key + n - 6, "Thread", 6) == 0;
+}
+
+static void
+value_check_duplicates(struct value_walk *w, struct tt_value *mapping)
+{
+	struct tt_value **keys, *key;
+	size_t n = 0, i, first = 0;
+
+	if (mapping->n < 2)
+		return;
+	keys = tt_arena_must(malloc(mapping->n * sizeof(struct tt_value *)));
+	for (key = mapping->first; key != NULL; key = key->next)
+		if (!key->bad)
+			keys[n++] = key;
+	qsort(keys, n, sizeof(*keys), value_compare);
+	for (i = 1; i < n; i++) {
+		if (strcmp(keys[first]->text, keys[i]->text) != 0) {
+			first = i;
+			continue;
+		}
+		keys[i]->bad = true;
+		tt_errors_add(w->errs, keys[i]->mark, w->path,
+		    value_is_kind(keys[i]->text) ? tt_arena_format(w->arena,
+		    "siblings of one kind have names of their own: \"%.*s other\"",
+		    (int)strcspn(keys[i]->text, " "), keys[i]->text)
+		    : "keep one of them", "%s stands here twice, first in line %u",
+		    tt_value_quote(w->arena, keys[i]->text, keys[i]->size),
+		    keys[first]->mark.line);
+	}
+	free(keys);
+}
+
+static void
+value_walk(struct value_walk *w, struct tt_value *v, bool is_root)
+{
+	size_t length = strlen(w->path);
+	struct tt_value *child;
+
+	value_check_marks(w, v);
+	if (v->type == TT_VALUE_LIST)
+		for (child = v->first; child != NULL; child = child->next)
+			value_walk(w, child, false);
+	if (v->type != TT_VALUE_MAPPING)
+		return;
+	for (child = v->first; child != NULL; child = child->next)
+		value_check_key(w, child);
+	value_check_duplicates(w, v);
+	for (child = v->first; child != NULL; child = child->next) {
+		/* A place for anchors, once there are some: otherwise ignored. */
+		if (is_root && !child->bad && strncmp(child->text, "x-", 2) == 0)
+			continue;
+		if (!child->bad && (value_is_kind(child->text)
+		    || (is_root && tt_value_is(child, "daemon")))) {
+			if (length > 0)
+				strcpy(w->path + length, "/");
+			strcat(w->path + length, child->text);
+		}
+		value_walk(w, child->value, false);
+		w->path[length] = '\0';
+	}
+}
+
+void
+tt_value_check(struct tt_arena *arena, struct tt_value *root, struct tt_errors *errs)
+{
+	struct value_walk w = { .arena = arena, .errs = errs };
+
+	value_walk(&w, root, true);
+}

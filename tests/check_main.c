@@ -1,0 +1,46 @@
+/* check_main.c - the one main() of the unit tests.
+ *
+ *     tests/check             runs every suite
+ *     tests/check queue tap   runs these
+ *
+ * CK_FORK=no keeps it in one process, for a debugger or a sanitizer. */
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+Suite *check_describe_suite(void);
+Suite *check_error_suite(void);
+Suite *check_loader_suite(void);
+Suite *check_option_suite(void);
+Suite *check_wiring_suite(void);
+
+static Suite *(*const suites[])(void) = {
+	check_describe_suite,
+	check_error_suite,
+	check_loader_suite,
+	check_option_suite,
+	check_wiring_suite,
+	NULL
+};
+
+int
+main(int argc, char **argv)
+{
+	SRunner *runner = srunner_create(NULL);
+	int failed;
+
+	signal(SIGPIPE, SIG_IGN);	/* as the daemon has it */
+	for (size_t i = 0; suites[i] != NULL; i++)
+		srunner_add_suite(runner, suites[i]());
+	if (argc < 2) {
+		srunner_run_all(runner, CK_ENV);
+	} else {
+		for (int i = 1; i < argc; i++)
+			srunner_run(runner, argv[i], NULL, CK_ENV);
+	}
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
