@@ -10,17 +10,45 @@
 #include <stdlib.h>
 #include <string.h>
 
+Suite *check_batch_suite(void);
 Suite *check_describe_suite(void);
 Suite *check_error_suite(void);
+Suite *check_ids_suite(void);
+Suite *check_inbox_suite(void);
 Suite *check_loader_suite(void);
+Suite *check_log_suite(void);
+Suite *check_notify_suite(void);
+Suite *check_offload_suite(void);
 Suite *check_option_suite(void);
+Suite *check_queue_suite(void);
+Suite *check_resolve_suite(void);
+Suite *check_route_suite(void);
+Suite *check_stats_suite(void);
+Suite *check_tap_suite(void);
+Suite *check_task_suite(void);
+Suite *check_thread_suite(void);
+Suite *check_tree_suite(void);
 Suite *check_wiring_suite(void);
 
 static Suite *(*const suites[])(void) = {
+	check_batch_suite,
 	check_describe_suite,
 	check_error_suite,
+	check_ids_suite,
+	check_inbox_suite,
 	check_loader_suite,
+	check_log_suite,
+	check_notify_suite,
+	check_offload_suite,
 	check_option_suite,
+	check_queue_suite,
+	check_resolve_suite,
+	check_route_suite,
+	check_stats_suite,
+	check_tap_suite,
+	check_task_suite,
+	check_thread_suite,
+	check_tree_suite,
 	check_wiring_suite,
 	NULL
 };

@@ -1,0 +1,144 @@
+/* batch.h - frames as slices of one chunk, and where they came from.
+ *
+ * A read makes a chunk; the frames found in it travel together as one batch.
+ * Chunk, batch and origin are reference-counted, and immutable once they have
+ * been sent, so threads on two workers share them without a lock.
+ *
+ * A batch counts twice.  `refs` keeps its memory.  `owed` is the number of
+ * durable users that have not answered for it yet; when the last one has, the
+ * batch is complete and its origin is told. */
+#ifndef TT_DAEMON_BATCH_H
+#define TT_DAEMON_BATCH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/signal.h"
+
+struct tt_node;
+struct tt_tap;
+struct tt_thread;
+
+/* The bound of all payload in the daemon: chunks, batches and slices, with their
+ * headers.  Taps read while `used` is below `limit` - `reserve`; the reserve is
+ * for the connection whose unfinished frame is the oldest. */
+struct tt_memory {
+	int64_t limit;
+	int64_t reserve;
+	_Atomic int64_t used;
+};
+
+/* Where frames come from: one connection, from accept until its last batch has
+ * been freed.  May outlive its thread. */
+struct tt_origin {
+	_Atomic unsigned refs;
+	enum tt_reason close_reason;	/* with closed_at: set once, before `last` */
+	uint64_t connection;		/* its number, below 2^53 */
+	const struct tt_node *node;	/* of the connection */
+	struct tt_memory *memory;
+	struct tt_thread *thread;	/* NULL once it has gone; its worker's only */
+	struct tt_tap *tap;		/* NULL once it has stopped; its worker's only */
+	_Atomic int64_t held;		/* bytes of chunks that live */
+	bool lost;			/* a batch was dropped: no count may pass it */
+	int64_t opened_at;		/* ns since 1970 */
+	int64_t closed_at;		/* 0 while open */
+	const char *peer;		/* "127.0.0.1:45678", "unix:/path" */
+	const char *local;
+	char text[];
+};
+
+/* The bytes of one read, or of one frame that was put together. */
+struct tt_chunk {
+	_Atomic unsigned refs;
+	uint32_t size;			/* room in bytes[] */
+	uint32_t used;
+	struct tt_origin *origin;
+	uint8_t bytes[];
+};
+
+struct tt_slice {
+	uint32_t at, length;		/* in the chunk's bytes */
+};
+
+/* Most slices of a batch. */
+#define TT_BATCH_MAX 4096
+
+struct tt_batch {
+	_Atomic unsigned refs;
+	unsigned owed;			/* main worker only, once sent */
+	bool sent;			/* owed has been set */
+	bool last;			/* the origin's last on this channel; n may be 0 */
+	bool dropped;			/* the worst answer: a queue dropped it */
+	uint32_t n;
+	uint32_t room;			/* slices[] */
+	uint64_t bytes;			/* payload of the n slices */
+	struct tt_origin *origin;
+	struct tt_chunk *chunk;		/* NULL where n is 0 */
+	uint64_t first_seq;		/* of slice 0: the frame's number, from 1 */
+	int64_t received_at;		/* ns since 1970, of the read that completed it */
+	struct tt_slice slices[];
+};
+
+/* Makes an origin for NODE with copies of PEER and LOCAL and one reference. */
+struct tt_origin *tt_origin_create(struct tt_memory *memory, const struct tt_node *node,
+    uint64_t connection, const char *peer, const char *local);
+struct tt_origin *tt_origin_ref(struct tt_origin *origin);
+void tt_origin_unref(struct tt_origin *origin);
+
+/* Makes a chunk with room for SIZE bytes, none used, charged to ORIGIN and to the
+ * budget, with one reference.  SIZE must have a bound of the caller's. */
+struct tt_chunk *tt_chunk_create(struct tt_origin *origin, uint32_t size);
+struct tt_chunk *tt_chunk_ref(struct tt_chunk *chunk);
+void tt_chunk_unref(struct tt_chunk *chunk);
+
+/* Returns CHUNK with room for SIZE bytes at least, its used bytes kept; the
+ * caller holds the only reference, which moves to the returned one. */
+struct tt_chunk *tt_chunk_grow(struct tt_chunk *chunk, uint32_t size);
+
+/* Makes an empty batch of slices of CHUNK (NULL: only for a `last` without
+ * frames) with room for ROOM of them, at most TT_BATCH_MAX; takes references of
+ * its own to ORIGIN and CHUNK.  received_at and first_seq are the caller's to
+ * set. */
+struct tt_batch *tt_batch_create(struct tt_origin *origin, struct tt_chunk *chunk,
+    uint32_t room);
+
+/* Adds a slice; there is room. */
+static inline void
+tt_batch_add(struct tt_batch *batch, uint32_t at, uint32_t length)
+{
+	batch->slices[batch->n].at = at;
+	batch->slices[batch->n].length = length;
+	batch->n++;
+	batch->bytes += length;
+}
+
+/* Returns BATCH, not yet sent, in as little memory as its slices need.  BATCH
+ * itself may be gone. */
+struct tt_batch *tt_batch_trim(struct tt_batch *batch);
+
+struct tt_batch *tt_batch_ref(struct tt_batch *batch);
+void tt_batch_unref(struct tt_batch *batch);
+
+/* What BATCH counts in a queue, in bytes: payload, slices and headers. */
+static inline int64_t
+tt_batch_cost(const struct tt_batch *batch)
+{
+	return (int64_t)(batch->bytes + sizeof *batch +
+	    batch->n * sizeof batch->slices[0]);
+}
+
+/* The bytes of slice I. */
+static inline const uint8_t *
+tt_batch_bytes(const struct tt_batch *batch, uint32_t i)
+{
+	return batch->chunk->bytes + batch->slices[i].at;
+}
+
+/* Gives the calling OS thread's free lists back to the system. */
+void tt_batch_trim_free_lists(void);
+
+/* What lies on them, in bytes. */
+int64_t tt_batch_free_bytes(void);
+
+#endif

@@ -1,0 +1,34 @@
+/* edge.h - the counters of a node, which all its threads share.
+ *
+ * Each node has two edges to its parent: `in`, what it takes from it, and `up`,
+ * what it sends to it.  On every edge, at any time: frames in = frames out +
+ * dropped + waiting. */
+#ifndef TT_DAEMON_EDGE_H
+#define TT_DAEMON_EDGE_H
+
+#include <stdint.h>
+
+#include "daemon/signal.h"
+
+struct tt_flow {
+	uint64_t frames_in, frames_out;
+	uint64_t bytes_in, bytes_out;	/* payload */
+	uint64_t dropped[TT_REASONS];
+};
+
+struct tt_edge {
+	struct tt_flow in, up;
+	uint64_t resent;
+	uint64_t refused[TT_REASONS];
+	uint64_t refused_undone;	/* dropped, in batches not yet done */
+	uint64_t closes[TT_REASONS];
+	uint64_t unfinished;		/* bytes */
+
+	/* The node's gate: shut while shuts > 0.  Taps of the node that are ready
+	 * wait here. */
+	unsigned shuts;
+	int64_t shut_since, shut_time;	/* ns */
+	struct tt_tap *waiting, **waiting_end;
+};
+
+#endif

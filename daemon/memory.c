@@ -1,0 +1,52 @@
+/* memory.c - allocations that a daemon cannot go on without. */
+#include "daemon/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Not the log, which may want memory itself. */
+static void
+memory_out(void)
+{
+	fputs("<2>out of memory\n", stderr);
+	abort();
+}
+
+void *
+tt_xcalloc(size_t n, size_t size)
+{
+	void *p = calloc(n, size);
+
+	if (p == NULL)
+		memory_out();
+	return p;
+}
+
+void *
+tt_xmalloc(size_t size)
+{
+	void *p = malloc(size);
+
+	if (p == NULL)
+		memory_out();
+	return p;
+}
+
+void *
+tt_xrealloc(void *old, size_t size)
+{
+	void *p = realloc(old, size);
+
+	if (p == NULL)
+		memory_out();
+	return p;
+}
+
+char *
+tt_xstrdup(const char *text)
+{
+	size_t size = strlen(text) + 1;
+
+	return memcpy(tt_xmalloc(size), text, size);
+}

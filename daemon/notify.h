@@ -1,0 +1,11 @@
+/* notify.h - what systemd is told (sd_notify(3)). */
+#ifndef TT_DAEMON_NOTIFY_H
+#define TT_DAEMON_NOTIFY_H
+
+void tt_notify_ready(void);
+void tt_notify_stopping(void);
+
+/* STATUS=, one line for `systemctl status`. */
+void tt_notify_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,25 @@
+/* route.h - the two queues between a thread and its parent, and where data goes.
+ *
+ * The machine's own header: kinds see daemon/thread.h. */
+#ifndef TT_DAEMON_ROUTE_H
+#define TT_DAEMON_ROUTE_H
+
+#include "daemon/thread.h"
+
+/* Prepares the queues of THREAD; HOME is its parent's worker (its own for the
+ * root). */
+void tt_route_init(struct tt_thread *thread, struct tt_worker *home);
+
+/* Drops what is left in both queues, counted and answered for as dropped. */
+void tt_route_finish(struct tt_thread *thread);
+
+/* THREAD has entered: what stands in its queue IN is handled from now on. */
+void tt_route_open(struct tt_thread *thread);
+
+/* Sends a TERMINATE to THREAD, behind its data; at home. */
+void tt_route_terminate(struct tt_thread *thread);
+
+/* Sends THREAD's CLOSE to its parent, behind its data; from its own worker. */
+void tt_route_close(struct tt_thread *thread);
+
+#endif

@@ -1,0 +1,74 @@
+/* tap.h - a task through which data enters the daemon.
+ *
+ * Only taps stop, and nothing else.  A tap has three gates: its node's (closed
+ * at start, by a full queue that it feeds, at stop), the memory budget's, and its
+ * own window's.  A tap that is ready while a gate is shut waits, first-in
+ * first-out, and costs nothing.  Its descriptor is registered once,
+ * edge-triggered: closing and opening cost no system call. */
+#ifndef TT_DAEMON_TAP_H
+#define TT_DAEMON_TAP_H
+
+#include <sys/types.h>
+
+#include "daemon/batch.h"
+#include "daemon/task.h"
+
+struct tt_tap {
+	struct tt_task task;
+	struct event event;
+	struct tt_thread *thread;
+	struct tt_origin *origin;
+	struct tt_tap *next, **prev;	/* among the waiting; prev NULL: does not wait */
+	struct tt_tap *next_unfinished, **prev_unfinished;
+	void (*readable)(struct tt_tap *tap);
+	int64_t window;			/* bytes that its origin may hold */
+	int64_t waited;			/* ns that it waited while its node's gate was */
+					/* open, in all */
+	int64_t waits_since;		/* of the time that the gate was open; or 0 */
+	int fd;
+	uint8_t unfinished;		/* processors that stand within a frame */
+	bool ready;			/* there may be something to read */
+	bool started;
+	bool at_window;			/* waits for `held` to fall below the window */
+};
+
+/* Prepares a tap on FD, nonblocking, which stays the caller's.  READABLE is
+ * called while there may be something to read and all gates are open; it reads
+ * once with tt_tap_read(), and is called again by itself. */
+void tt_tap_init(struct tt_tap *tap, struct tt_thread *self, int fd,
+    struct tt_origin *origin, int64_t window, void (*readable)(struct tt_tap *tap));
+
+/* Registers FD.  Returns 0, or -1 with errno when there is no room for it. */
+int tt_tap_start(struct tt_tap *tap);
+
+/* Ends it: no callback comes after this.  May be called more than once. */
+void tt_tap_stop(struct tt_tap *tap);
+
+/* Reads once, up to TT_READ_SIZE.  Returns the bytes, and in *CHUNK a new chunk
+ * with them, whose reference is the caller's; 0 at the end of the stream; -1 with
+ * errno, EAGAIN for nothing there. */
+ssize_t tt_tap_read(struct tt_tap *tap, struct tt_chunk **chunk);
+
+/* True if every gate is open. */
+bool tt_tap_is_open(const struct tt_tap *tap);
+
+/* Says that a processor of TAP's stream stands within a frame, or no longer does:
+ * called in pairs.  Of all streams that do, the one that has stood there longest
+ * may use the reserve of the memory, so that there is always one that can finish. */
+void tt_tap_set_unfinished(struct tt_tap *tap, bool unfinished);
+
+/* Ns that TAP has been closed since it was made: while it grows, the times of
+ * the device stand still. */
+int64_t tt_tap_closed_time(const struct tt_tap *tap);
+
+/* For batch.c: what TAP's origin holds has fallen. */
+void tt_tap_held_fell(struct tt_tap *tap);
+
+/* The gate of NODE's taps: shut as often as it is to be opened. */
+void tt_gate_shut(struct tt_worker *worker, const struct tt_node *node);
+void tt_gate_open(struct tt_worker *worker, const struct tt_node *node);
+
+/* Lets as many waiting taps run as a turn may, while there is memory. */
+void tt_taps_reopen(struct tt_worker *worker);
+
+#endif

@@ -1,0 +1,529 @@
+/* thread.c - the life of threads.
+ *
+ *                       tt_entered()           tt_close(), TERMINATE
+ *      new -> entering -------------> running -----------------------> closing
+ *                |                                                        |
+ *                | enter() failed                 children gone, closing() over
+ *                v                                                        v
+ *              gone <-------------------------- exit() ---------------- exiting
+ *
+ * A thread's children enter one after the other, users before sources, each with
+ * all beneath it; they end in the opposite order.  Steps of closing threads are
+ * taken between the run list and the loop, never inside a handler. */
+#include "daemon/thread.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/inbox.h"
+#include "daemon/life.h"
+#include "daemon/log.h"
+#include "daemon/memory.h"
+#include "daemon/route.h"
+#include "daemon/tree.h"
+#include "daemon/worker.h"
+
+static void thread_start_children(struct tt_thread *thread);
+
+static bool
+thread_is_remote(const struct tt_thread *thread)
+{
+	return thread->worker != thread->home.worker;
+}
+
+static void
+thread_post(struct tt_worker *worker, struct tt_thread *thread,
+    void (*handle)(void *subject, uint64_t value, void *more), void *more)
+{
+	tt_inbox_post(&worker->inbox, (struct tt_message){ .handle = handle,
+	    .subject = thread, .more = more });
+}
+
+static bool
+thread_is_on_demand(const struct tt_thread *thread)
+{
+	return (thread->node->schema->flags & TT_ON_DEMAND) != 0;
+}
+
+/* --- siblings ------------------------------------------------------------ */
+
+/* Those that stand in the file come first, so that finding one of them does not
+ * walk past ten thousand connections. */
+static void
+thread_link(struct tt_thread *parent, struct tt_thread *child)
+{
+	struct tt_thread **at = thread_is_on_demand(child) ?
+	    parent->children_end : &parent->children;
+
+	child->parent = parent;
+	child->next = *at;
+	child->prev = at;
+	*at = child;
+	if (child->next != NULL)
+		child->next->prev = &child->next;
+	else
+		parent->children_end = &child->next;
+}
+
+static void
+thread_unlink(struct tt_thread *child)
+{
+	*child->prev = child->next;
+	if (child->next != NULL)
+		child->next->prev = child->prev;
+	else
+		child->parent->children_end = child->prev;
+}
+
+struct tt_thread *
+tt_find_child(struct tt_thread *self, const char *key, uint32_t id)
+{
+	struct tt_thread *child;
+
+	for (child = self->children; child != NULL; child = child->next)
+		if (child->id == id && strcmp(child->node->key, key) == 0)
+			return child;
+	return NULL;
+}
+
+/* --- entering ------------------------------------------------------------ */
+
+/* THREAD and all beneath it have entered. */
+static void
+thread_is_up(struct tt_thread *thread)
+{
+	struct tt_thread *parent = thread->parent;
+
+	tt_route_open(thread);
+	if (parent == NULL)
+		tt_tree_entered(thread->worker->tree);
+	else if (!thread_is_on_demand(thread) && !parent->home.open &&
+	    !parent->starting)
+		thread_start_children(parent);
+}
+
+/* Starts children until one enters later; then it goes on from there.  Only at
+ * home: a kind that blocks has no children. */
+static void
+thread_start_children(struct tt_thread *thread)
+{
+	const struct tt_node *node;
+	struct tt_thread *child;
+	struct tt_error err = { "" };
+
+	thread->starting = true;
+	while (thread->stage > 0 && thread->state == TT_RUNNING) {
+		node = thread->node->flow[--thread->stage];
+		if ((node->schema->flags & TT_ON_DEMAND) != 0)
+			continue;
+		child = tt_thread_create(thread, node, thread->worker, NULL, NULL,
+		    &err);
+		if (!child->home.open)
+			break;
+	}
+	thread->starting = false;
+	if (thread->state == TT_RUNNING && thread->stage == 0 &&
+	    (thread->children == NULL || thread->children->home.open))
+		thread_is_up(thread);
+}
+
+static void
+thread_log_failure(struct tt_thread *thread, const struct tt_error *err)
+{
+	char path[512];
+
+	tt_log(TT_LOG_ERROR, tt_info(thread, path, sizeof path), "%s", err->text);
+}
+
+static void
+thread_entered_at_home(void *subject, uint64_t value, void *more)
+{
+	struct tt_thread *thread = subject;
+
+	(void)value;
+	(void)more;
+	if (thread_is_remote(thread)) {
+		thread_is_up(thread);
+		return;
+	}
+	thread->stage = (uint16_t)thread->node->n_children;
+	thread_start_children(thread);
+}
+
+void
+tt_entered(struct tt_thread *self, const struct tt_error *err)
+{
+	if (self->state != TT_ENTERING)
+		return;
+	if (err != NULL) {
+		tt_fail(self, err);
+		return;
+	}
+	self->entered = true;
+	self->state = TT_RUNNING;
+	if (self->draining && self->kind->drain != NULL)
+		self->kind->drain(self);	/* it was too early for that */
+	if (thread_is_remote(self))
+		thread_post(self->home.worker, self, thread_entered_at_home, NULL);
+	else
+		thread_entered_at_home(self, 0, NULL);
+}
+
+static int
+thread_enter(struct tt_thread *thread, struct tt_error *err)
+{
+	int r = 0;
+
+	thread->state = TT_ENTERING;
+	if (thread->kind->enter != NULL)
+		r = thread->kind->enter(thread, err);
+	if (r == 0)
+		tt_entered(thread, NULL);
+	return r < 0 ? -1 : 0;
+}
+
+static void
+thread_enter_afar(void *subject, uint64_t value, void *more)
+{
+	struct tt_thread *thread = subject;
+	struct tt_error err = { "" };
+
+	(void)value;
+	(void)more;
+	if (thread->state == TT_NEW && thread_enter(thread, &err) != 0)
+		tt_fail(thread, &err);
+}
+
+static void
+thread_free_later(struct tt_thread *thread)
+{
+	thread->next_step = thread->worker->gone;
+	thread->worker->gone = thread;
+}
+
+/* THREAD has no step to do any more. */
+static void
+thread_unstep(struct tt_thread *thread)
+{
+	struct tt_thread **at = &thread->worker->steps;
+
+	if (!thread->stepping)
+		return;
+	while (*at != thread)
+		at = &(*at)->next_step;
+	*at = thread->next_step;
+	thread->stepping = false;
+}
+
+/* An attempt that failed leaves nothing behind, even where it had asked for its
+ * end itself. */
+static void
+thread_undo(struct tt_thread *thread)
+{
+	thread->state = TT_EXITING;
+	if (thread->kind->exit != NULL)
+		thread->kind->exit(thread);
+	thread->state = TT_GONE;
+	thread_unstep(thread);
+	thread_unlink(thread);
+	tt_route_finish(thread);
+	thread_free_later(thread);
+}
+
+struct tt_thread *
+tt_thread_create(struct tt_thread *parent, const struct tt_node *node,
+    struct tt_worker *worker, void (*prepare)(struct tt_thread *child, void *arg),
+    void *arg, struct tt_error *err)
+{
+	struct tt_tree *tree = worker->tree;
+	const struct tt_kind *kind = tree->node_kinds[node->index];
+	struct tt_worker *own = tree->blocking[node->index];
+	struct tt_thread *t = tt_xcalloc(1, kind->size);
+
+	t->kind = kind;
+	t->node = node;
+	t->config = node->config;
+	t->children_end = &t->children;
+	t->worker = own != NULL ? own : worker;
+	t->draining = parent != NULL && parent->draining;
+	tt_route_init(t, worker);
+	if (thread_is_on_demand(t))
+		t->id = ++tree->last_id;
+	if (parent != NULL)
+		thread_link(parent, t);
+	else
+		tree->root = t;
+	if (prepare != NULL)
+		prepare(t, arg);
+	if (parent != NULL && parent->kind->child_entering != NULL)
+		parent->kind->child_entering(parent, t);
+	if (own != NULL) {
+		thread_post(own, t, thread_enter_afar, NULL);
+		return t;
+	}
+	if (thread_enter(t, err) == 0)
+		return t;
+	if (!thread_is_on_demand(t)) {
+		tt_fail(t, err);
+		return t;
+	}
+	thread_undo(t);
+	return NULL;
+}
+
+struct tt_thread *
+tt_add_child(struct tt_thread *self, const struct tt_node *node,
+    void (*prepare)(struct tt_thread *child, void *arg), void *arg,
+    struct tt_error *err)
+{
+	/* Its children have been told to end: one more would never be. */
+	if (self->state >= TT_CLOSING) {
+		tt_error_set(err, "the thread above is closing");
+		return NULL;
+	}
+	return tt_thread_create(self, node, self->worker, prepare, arg, err);
+}
+
+/* --- closing ------------------------------------------------------------- */
+
+static void
+thread_step_later(struct tt_thread *thread)
+{
+	if (thread->stepping)
+		return;
+	thread->stepping = true;
+	thread->next_step = thread->worker->steps;
+	thread->worker->steps = thread;
+}
+
+void
+tt_close(struct tt_thread *self, enum tt_reason reason)
+{
+	if (self->state >= TT_CLOSING)
+		return;
+	self->state = TT_CLOSING;
+	self->reason = (uint8_t)reason;
+	self->stage = 0;
+	self->staged = 0;
+	thread_step_later(self);
+}
+
+void
+tt_stop(struct tt_thread *self)
+{
+	if (self->parent == NULL)
+		tt_tree_stop(self->worker->tree);
+	else
+		tt_close(self, TT_REASON_STOP);
+}
+
+void
+tt_fail(struct tt_thread *self, const struct tt_error *err)
+{
+	thread_log_failure(self, err);
+	tt_close(self, TT_REASON_FAILED);
+	if (self->state == TT_CLOSING)
+		self->reason = TT_REASON_FAILED;
+}
+
+void
+tt_exit(struct tt_thread *self)
+{
+	if (self->state != TT_CLOSING)
+		return;
+	self->state = TT_EXITING;
+	thread_step_later(self);
+}
+
+void
+tt_terminate(struct tt_thread *child)
+{
+	if (child->terminated)
+		return;
+	child->terminated = true;
+	if (thread_is_remote(child) || child->state < TT_CLOSING)
+		tt_route_terminate(child);
+}
+
+void
+tt_thread_was_terminated(struct tt_thread *thread)
+{
+	tt_close(thread, thread->draining || tt_is_draining(thread) ?
+	    TT_REASON_STOP : TT_REASON_NONE);
+}
+
+/* Terminates the children of the next stage that has any.  Returns false when
+ * none are left. */
+static bool
+thread_next_stage(struct tt_thread *thread)
+{
+	const struct tt_node *node;
+	struct tt_thread *child;
+
+	while (thread->stage < thread->node->n_children) {
+		node = thread->node->flow[thread->stage++];
+		for (child = thread->children; child != NULL; child = child->next) {
+			if (child->node != node)
+				continue;
+			thread->staged++;
+			tt_terminate(child);
+		}
+		if (thread->staged > 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+thread_end(struct tt_thread *thread)
+{
+	if (thread->kind->exit != NULL)
+		thread->kind->exit(thread);
+	thread->state = TT_GONE;
+	if (thread->parent != NULL) {
+		tt_route_close(thread);
+		return;
+	}
+	tt_route_finish(thread);
+	thread_free_later(thread);
+	tt_tree_gone(thread->worker->tree, thread->reason);
+}
+
+static void
+thread_step(struct tt_thread *thread)
+{
+	const struct tt_kind *kind = thread->kind;
+
+	if (thread->state == TT_CLOSING) {
+		if (thread->staged > 0 || thread_next_stage(thread) ||
+		    thread->closing_asked)
+			return;
+		thread->closing_asked = true;
+		if (kind->closing != NULL && thread->entered &&
+		    thread->reason != TT_REASON_FAILED && !kind->closing(thread)) {
+			if (atomic_load(&thread->worker->tree->hurried) &&
+			    kind->hurry != NULL)
+				kind->hurry(thread);
+			return;
+		}
+		thread->state = TT_EXITING;
+	}
+	if (thread->state == TT_EXITING) {
+		thread_unstep(thread);	/* closing() may have asked for one more */
+		thread_end(thread);
+	}
+}
+
+void
+tt_threads_step(struct tt_worker *worker)
+{
+	struct tt_thread *thread;
+
+	while ((thread = worker->steps) != NULL) {
+		worker->steps = thread->next_step;
+		thread->stepping = false;
+		thread_step(thread);
+	}
+}
+
+void
+tt_threads_free(struct tt_worker *worker)
+{
+	struct tt_thread *thread;
+
+	while ((thread = worker->gone) != NULL) {
+		worker->gone = thread->next_step;
+		free(thread);
+	}
+}
+
+static void
+thread_free_afar(void *subject, uint64_t value, void *more)
+{
+	(void)value;
+	(void)more;
+	free(subject);
+}
+
+/* A blocking thread's worker may still hold messages for it: it frees it behind
+ * them. */
+void
+tt_thread_child_closed(struct tt_thread *child, enum tt_reason reason)
+{
+	struct tt_thread *parent = child->parent;
+	bool expected = child->node->on_demand || (reason != TT_REASON_FAILED &&
+	    (child->terminated || parent->state >= TT_CLOSING));
+
+	thread_unlink(child);
+	tt_route_finish(child);
+	if (parent->kind->child_closed != NULL)
+		parent->kind->child_closed(parent, child, reason);
+	if (parent->state == TT_CLOSING && parent->staged > 0 &&
+	    child->terminated && child->node ==
+	    parent->node->flow[parent->stage - 1] && --parent->staged == 0)
+		thread_step_later(parent);
+	if (!expected)
+		tt_tree_fail(parent->worker->tree);
+	else if (!parent->home.open && !thread_is_on_demand(child))
+		tt_close(parent, reason);	/* it never comes up without it */
+	if (thread_is_remote(child))
+		thread_post(child->worker, child, thread_free_afar, NULL);
+	else
+		thread_free_later(child);
+}
+
+/* --- the daemon stops ---------------------------------------------------- */
+
+static void
+thread_drain_own(void *subject, uint64_t value, void *more)
+{
+	struct tt_thread *thread = subject;
+
+	(void)value;
+	(void)more;
+	thread->draining = true;
+	if (thread->kind->drain != NULL && thread->state == TT_RUNNING)
+		thread->kind->drain(thread);
+}
+
+void
+tt_thread_drain(struct tt_thread *thread)
+{
+	struct tt_thread *child;
+
+	if (thread_is_remote(thread))
+		thread_post(thread->worker, thread, thread_drain_own, NULL);
+	else
+		thread_drain_own(thread, 0, NULL);
+	for (child = thread->children; child != NULL; child = child->next)
+		tt_thread_drain(child);
+}
+
+static void
+thread_hurry_own(void *subject, uint64_t value, void *more)
+{
+	struct tt_thread *thread = subject;
+
+	(void)value;
+	(void)more;
+	if (thread->state < TT_CLOSING)
+		tt_close(thread, TT_REASON_STOP);
+	else if (thread->state == TT_CLOSING && thread->closing_asked &&
+	    thread->kind->hurry != NULL)
+		thread->kind->hurry(thread);
+}
+
+void
+tt_thread_hurry(struct tt_thread *thread)
+{
+	struct tt_thread *child;
+
+	for (child = thread->children; child != NULL; child = child->next)
+		tt_thread_hurry(child);
+	if (!thread_is_remote(thread))
+		thread_hurry_own(thread, 0, NULL);
+	else if (!thread->home.ended)
+		thread_post(thread->worker, thread, thread_hurry_own, NULL);
+}

@@ -1,0 +1,293 @@
+/* worker.c - the loop.
+ *
+ * The loop of libevent only gathers: its callbacks put tasks on the run list, and
+ * the turn does the work.  So everything runs from one place, in one order, and a
+ * handler never runs inside another. */
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/memory.h"
+#include "daemon/tap.h"
+#include "daemon/tree.h"
+
+#define WORKER_BUDGET 256		/* tasks of one turn */
+#define WORKER_IDLE 5000000000		/* ns until free lists go back */
+
+static int64_t
+worker_time(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+void
+tt_worker_clock(struct tt_worker *worker)
+{
+	if (!worker->clock_old)
+		return;
+	worker->clock_old = false;
+	worker->now = worker_time(CLOCK_MONOTONIC);
+	worker->wall_now = worker_time(CLOCK_REALTIME);
+}
+
+static void
+worker_inbox_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct tt_worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	tt_worker_clock(w);
+	tt_inbox_handle(&w->inbox);
+}
+
+/* Only ends the wait. */
+static void
+worker_timer_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct tt_worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	w->timer_set = INT64_MAX;
+}
+
+struct tt_worker *
+tt_worker_create(struct tt_tree *tree, unsigned n_nodes, struct tt_error *err)
+{
+	struct event_config *config = event_config_new();
+	struct tt_worker *w = tt_xcalloc(1, sizeof *w);
+	unsigned i;
+
+	w->tree = tree;
+	w->run_end = &w->run_first;
+	w->waiting_end = &w->waiting;
+	w->unfinished_end = &w->unfinished;
+	w->timer_next = w->timer_set = w->trim_at = INT64_MAX;
+	w->edges = tt_xcalloc(n_nodes, sizeof w->edges[0]);
+	for (i = 0; i < n_nodes; i++)
+		w->edges[i].waiting_end = &w->edges[i].waiting;
+	w->starved.callback = tt_tap_starved;
+	w->inbox.fd = -1;
+	w->clock_old = true;
+	tt_worker_clock(w);
+	w->clock_old = true;	/* who runs it may not do so at once */
+	if (config == NULL)
+		goto fail;
+	/* One OS thread for each loop, and no copies of descriptors. */
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+	event_config_require_features(config, EV_FEATURE_ET);
+	w->base = event_base_new_with_config(config);
+	if (w->base == NULL)
+		goto fail;
+	event_config_free(config);
+	config = NULL;
+	if (tt_inbox_init(&w->inbox, err) != 0) {
+		tt_worker_destroy(w);
+		return NULL;
+	}
+	w->inbox_event = event_new(w->base, w->inbox.fd, EV_READ | EV_PERSIST,
+	    worker_inbox_event, w);
+	w->timer_event = event_new(w->base, -1, 0, worker_timer_event, w);
+	if (w->inbox_event == NULL || w->timer_event == NULL ||
+	    event_add(w->inbox_event, NULL) != 0)
+		goto fail;
+	return w;
+fail:
+	tt_error_set(err, "cannot make an event loop: %s", strerror(errno));
+	if (config != NULL)
+		event_config_free(config);
+	tt_worker_destroy(w);
+	return NULL;
+}
+
+void
+tt_worker_destroy(struct tt_worker *worker)
+{
+	if (worker == NULL)
+		return;
+	if (worker->inbox.fd >= 0)
+		tt_inbox_handle(&worker->inbox);
+	tt_threads_free(worker);
+	tt_timers_finish(worker);
+	if (worker->inbox_event != NULL)
+		event_free(worker->inbox_event);
+	if (worker->inbox.fd >= 0)
+		tt_inbox_finish(&worker->inbox);
+	if (worker->timer_event != NULL)
+		event_free(worker->timer_event);
+	if (worker->base != NULL)
+		event_base_free(worker->base);
+	free(worker->edges);
+	free(worker);
+}
+
+/* --- a turn -------------------------------------------------------------- */
+
+static void
+worker_run_tasks(struct tt_worker *w)
+{
+	unsigned budget = WORKER_BUDGET;
+	struct tt_task *task;
+
+	if (w->run_first != NULL)
+		w->trim_at = w->now + WORKER_IDLE;
+	while ((task = w->run_first) != NULL && budget-- > 0) {
+		tt_task_cancel(task);
+		task->callback(task);
+	}
+}
+
+static void
+worker_run_pumps(struct tt_worker *w)
+{
+	struct tt_pump *pump, *next;
+
+	for (pump = w->pumps; pump != NULL; pump = next) {
+		next = pump->next;
+		if (!pump->dirty)
+			continue;
+		pump->dirty = false;
+		pump->run(pump);
+	}
+}
+
+static void
+worker_trim(struct tt_worker *w)
+{
+	/* What came free by a message or an event was no task. */
+	if (w->trim_at == INT64_MAX && tt_batch_free_bytes() > 0)
+		w->trim_at = w->now + WORKER_IDLE;
+	if (w->now < w->trim_at)
+		return;
+	tt_batch_trim_free_lists();
+	tt_queue_trim_free_list();
+	w->trim_at = INT64_MAX;
+}
+
+static bool
+worker_has_work(const struct tt_worker *w)
+{
+	const struct tt_pump *pump;
+
+	if (w->run_first != NULL || w->steps != NULL)
+		return true;
+	for (pump = w->pumps; pump != NULL; pump = pump->next)
+		if (pump->dirty)
+			return true;
+	return false;
+}
+
+/* Waits for the first timer at most; an event that is set for an earlier time
+ * than needed costs one turn, setting it anew for each would cost more. */
+static void
+worker_wait(struct tt_worker *w)
+{
+	int64_t next = w->timer_next < w->trim_at ? w->timer_next : w->trim_at;
+	int64_t ns = next - w->now;
+	struct timeval tv;
+
+	if (worker_has_work(w)) {
+		w->clock_old = true;
+		event_base_loop(w->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		return;
+	}
+	if (next < w->timer_set) {
+		if (ns < 0)
+			ns = 0;
+		tv.tv_sec = ns / 1000000000;
+		tv.tv_usec = (ns % 1000000000 + 999) / 1000;
+		event_add(w->timer_event, &tv);
+		w->timer_set = next;
+	}
+	w->clock_old = true;
+	event_base_loop(w->base, EVLOOP_ONCE);
+}
+
+void
+tt_worker_turn(struct tt_worker *worker)
+{
+	struct tt_worker *w = worker;
+
+	tt_worker_clock(w);
+	worker_run_tasks(w);
+	tt_timers_run(w);
+	tt_threads_step(w);
+	worker_run_pumps(w);
+	tt_taps_reopen(w);	/* last: all of the above may have made room */
+	if (w == w->tree->main)
+		tt_tree_turn(w->tree);
+	tt_threads_free(w);
+	worker_trim(w);
+	if (!w->stop)
+		worker_wait(w);
+}
+
+void
+tt_worker_run(struct tt_worker *worker)
+{
+	while (!worker->stop)
+		tt_worker_turn(worker);
+	tt_batch_trim_free_lists();
+	tt_queue_trim_free_list();
+}
+
+/* --- a worker with an OS thread of its own ------------------------------- */
+
+static void *
+worker_main(void *arg)
+{
+	tt_worker_run(arg);
+	return NULL;
+}
+
+/* POSIX signals are for the main worker. */
+int
+tt_worker_start(struct tt_worker *worker, const char *name, struct tt_error *err)
+{
+	sigset_t all, before;
+	char short_name[16];
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&worker->os_thread, NULL, worker_main, worker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r != 0)
+		return tt_error_set(err, "cannot start an OS thread: %s",
+		    strerror(r));
+	strncpy(short_name, name, sizeof short_name - 1);
+	short_name[sizeof short_name - 1] = '\0';
+	pthread_setname_np(worker->os_thread, short_name);
+	worker->started = true;
+	return 0;
+}
+
+static void
+worker_stop(void *subject, uint64_t value, void *more)
+{
+	struct tt_worker *w = subject;
+
+	(void)value;
+	(void)more;
+	w->stop = true;
+}
+
+void
+tt_worker_join(struct tt_worker *worker)
+{
+	if (!worker->started)
+		return;
+	tt_inbox_post(&worker->inbox, (struct tt_message){
+	    .handle = worker_stop, .subject = worker });
+	pthread_join(worker->os_thread, NULL);
+	worker->started = false;
+}

@@ -1,0 +1,86 @@
+/* worker.h - an OS thread with one libevent loop, on which threads run.
+ *
+ * A turn is: the run list for a budget, timers, steps of closing threads, the
+ * dirty pumps, the waiting taps for which there is room again, and one pass of
+ * libevent's loop (the inbox is one of its events), which waits only when nothing
+ * is left to run. */
+#ifndef TT_DAEMON_WORKER_H
+#define TT_DAEMON_WORKER_H
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/batch.h"
+#include "daemon/edge.h"
+#include "daemon/inbox.h"
+#include "daemon/task.h"
+#include "daemon/thread.h"
+
+struct tt_tree;
+
+struct tt_worker {
+	struct event_base *base;
+	struct tt_tree *tree;
+	pthread_t os_thread;
+	bool started;			/* os_thread runs */
+	int64_t now, wall_now;		/* ns, at the beginning of the turn */
+	bool clock_old;			/* the loop has waited since */
+	int64_t trim_at;		/* free lists go back if nothing runs until then */
+	bool stop;
+
+	struct tt_task *run_first, **run_end;
+	struct tt_timers *timers;	/* by duration */
+	struct event *timer_event;
+	int64_t timer_next;		/* no timer is due before, or INT64_MAX */
+	int64_t timer_set;		/* what timer_event waits for, or INT64_MAX */
+	struct tt_pump *pumps;
+	void *slot;
+
+	/* Taps that wait for room in the memory, and taps within a frame. */
+	struct tt_tap *waiting, **waiting_end;
+	struct tt_tap *unfinished, **unfinished_end;
+	struct tt_timer starved;	/* the oldest unfinished tap has the reserve */
+
+	struct tt_thread *steps;	/* closing threads with a step to do */
+	struct tt_thread *gone;		/* to be freed at the end of the turn */
+	struct tt_inbox inbox;
+	struct event *inbox_event;
+	int64_t outstanding;		/* signals in queues, and batches still owed */
+	struct tt_edge *edges;		/* by node index */
+};
+
+/* Makes a worker for TREE; N_NODES edges.  Returns NULL with ERR set. */
+struct tt_worker *tt_worker_create(struct tt_tree *tree, unsigned n_nodes,
+    struct tt_error *err);
+void tt_worker_destroy(struct tt_worker *worker);
+
+/* For task.c: calls back the timers that are due. */
+void tt_timers_run(struct tt_worker *worker);
+void tt_timers_finish(struct tt_worker *worker);
+
+/* For tap.c: the oldest unfinished frame brought nothing. */
+void tt_tap_starved(struct tt_timer *timer);
+
+/* For thread.c: the next steps of closing threads, and the memory of those that
+ * have gone. */
+void tt_threads_step(struct tt_worker *worker);
+void tt_threads_free(struct tt_worker *worker);
+
+/* Reads the clock, for handlers that are called outside a turn. */
+void tt_worker_clock(struct tt_worker *worker);
+
+/* One turn; waits at its end if nothing is left to run. */
+void tt_worker_turn(struct tt_worker *worker);
+
+/* Turns until worker->stop, which is set from within a turn. */
+void tt_worker_run(struct tt_worker *worker);
+
+/* Runs WORKER on an OS thread of its own, called NAME. */
+int tt_worker_start(struct tt_worker *worker, const char *name, struct tt_error *err);
+
+/* Asks WORKER, started, to stop, and waits for its OS thread. */
+void tt_worker_join(struct tt_worker *worker);
+
+#endif
