@@ -13,6 +13,8 @@
 Suite *check_batch_suite(void);
 Suite *check_describe_suite(void);
 Suite *check_error_suite(void);
+Suite *check_framing_suite(void);
+Suite *check_framing_options_suite(void);
 Suite *check_ids_suite(void);
 Suite *check_inbox_suite(void);
 Suite *check_loader_suite(void);
@@ -34,6 +36,8 @@ static Suite *(*const suites[])(void) = {
 	check_batch_suite,
 	check_describe_suite,
 	check_error_suite,
+	check_framing_suite,
+	check_framing_options_suite,
 	check_ids_suite,
 	check_inbox_suite,
 	check_loader_suite,
