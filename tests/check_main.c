@@ -11,6 +11,7 @@
 #include <string.h>
 
 Suite *check_batch_suite(void);
+Suite *check_dbfile_suite(void);
 Suite *check_describe_suite(void);
 Suite *check_error_suite(void);
 Suite *check_framing_suite(void);
@@ -25,6 +26,7 @@ Suite *check_option_suite(void);
 Suite *check_queue_suite(void);
 Suite *check_resolve_suite(void);
 Suite *check_route_suite(void);
+Suite *check_sqlite_suite(void);
 Suite *check_stats_suite(void);
 Suite *check_tap_suite(void);
 Suite *check_task_suite(void);
@@ -34,6 +36,7 @@ Suite *check_wiring_suite(void);
 
 static Suite *(*const suites[])(void) = {
 	check_batch_suite,
+	check_dbfile_suite,
 	check_describe_suite,
 	check_error_suite,
 	check_framing_suite,
@@ -48,6 +51,7 @@ static Suite *(*const suites[])(void) = {
 	check_queue_suite,
 	check_resolve_suite,
 	check_route_suite,
+	check_sqlite_suite,
 	check_stats_suite,
 	check_tap_suite,
 	check_task_suite,

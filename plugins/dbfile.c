@@ -1,0 +1,204 @@
+/* dbfile.c - which files are a database of ours, and what stands in them. */
+#include "plugins/dbfile.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/memory.h"
+
+/* --- what stands at the path --------------------------------------------- */
+
+static uint32_t
+dbfile_u32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* The directory must be writable too: the WAL lies beside the file.  One without
+ * any permission to write is left alone, though root could. */
+static int
+dbfile_check_directory(const char *path, struct tt_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir;
+	struct stat st;
+	int r = -1;
+
+	assert(slash != NULL);
+	dir = slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+	if (dir == NULL || stat(dir, &st) != 0)
+		tt_error_set(err, "%s: its directory: %s", path, strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		tt_error_set(err, "%s: %s is not a directory", path, dir);
+	else if ((st.st_mode & 0222) == 0)
+		tt_error_set(err, "%s: the directory %s is read-only", path, dir);
+	else if (access(dir, W_OK | X_OK) != 0)
+		tt_error_set(err, "%s: the directory %s cannot be written: %s", path,
+		    dir, strerror(errno));
+	else
+		r = 0;
+	free(dir);
+	return r;
+}
+
+static int
+dbfile_check_header(const char *path, const uint8_t *header, ssize_t size,
+    struct tt_error *err)
+{
+	if (size == 0)
+		return 0;
+	if (size < 100 || memcmp(header, "SQLite format 3", 16) != 0)
+		return tt_error_set(err, "%s: there is another file already, which is "
+		    "not an SQLite database", path);
+	if (dbfile_u32(header + 68) != TT_DBFILE_APPLICATION)
+		return tt_error_set(err, "%s: the database of another program "
+		    "(application_id 0x%08" PRIx32 ", not 0x%08x)", path,
+		    dbfile_u32(header + 68), TT_DBFILE_APPLICATION);
+	if (dbfile_u32(header + 60) > TT_DBFILE_VERSION)
+		return tt_error_set(err, "%s: made by a newer taskthread "
+		    "(version %" PRIu32 " of its tables, not %d)", path,
+		    dbfile_u32(header + 60), TT_DBFILE_VERSION);
+	return 0;
+}
+
+/* Looks at the path before SQLite does, which would begin to write. */
+int
+tt_dbfile_check(const char *path, struct tt_error *err)
+{
+	uint8_t header[100];
+	struct stat st;
+	ssize_t size;
+	int fd, r;
+
+	if (dbfile_check_directory(path, err) != 0)
+		return -1;
+	if (stat(path, &st) != 0) {
+		if (errno == ENOENT)
+			return 0;
+		return tt_error_set(err, "%s: %s", path, strerror(errno));
+	}
+	if (S_ISDIR(st.st_mode))
+		return tt_error_set(err, "%s: a directory, not a file", path);
+	if (!S_ISREG(st.st_mode))
+		return tt_error_set(err, "%s: not a regular file", path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return tt_error_set(err, "%s: cannot be read: %s", path,
+		    strerror(errno));
+	size = pread(fd, header, sizeof header, 0);
+	r = size < 0 ? tt_error_set(err, "%s: cannot be read: %s", path,
+	    strerror(errno)) : dbfile_check_header(path, header, size, err);
+	close(fd);
+	if (r != 0)
+		return -1;
+	if ((st.st_mode & 0222) == 0)
+		return tt_error_set(err, "%s: read-only", path);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return tt_error_set(err, "%s: cannot be written: %s", path,
+		    strerror(errno));
+	close(fd);
+	return 0;
+}
+
+/* --- the schema ---------------------------------------------------------- */
+
+const char tt_dbfile_channels[] =
+    "SELECT m.name FROM main.sqlite_schema AS m WHERE m.type = 'table' "
+    "AND (SELECT group_concat(name) FROM pragma_table_info(m.name, 'main')) "
+    "= 'id,connection,seq,received_at,payload'";
+
+/* Payload as text where it is text, else as hex, in plain SQL.
+ *
+ * A cast to text checks nothing, but SQLite's functions decode: what is no UTF-8
+ * comes out of unicode() as some code point whose char() is not the same bytes.
+ * So: no NUL, which would end the text; no control characters but tab, LF and CR;
+ * and it is all ASCII, or every character comes back the same.  For the last the
+ * text is halved where it is not ASCII, until 16 characters are left, so that a
+ * long one takes n log n and not n * n. */
+#define RECENT_TEXT "CAST(f.payload AS TEXT)"
+#define RECENT_WIDE "GLOB '*[^' || char(1) || '-' || char(127) || ']*'"
+#define RECENT_CHAR(i) "unicode(substr(p,"#i",1))"
+static const char dbfile_payload[] =
+"  CASE WHEN instr(f.payload, x'00') = 0\n"
+"      AND " RECENT_TEXT " NOT GLOB '*[' || char(1) || '-' || char(8, 11, 12, 14) ||\n"
+"        '-' || char(31, 127) || '-' || char(159) || ']*'\n"
+"      AND (" RECENT_TEXT " NOT " RECENT_WIDE "\n"
+"        OR NOT EXISTS (\n"
+"          WITH RECURSIVE half(side) AS (VALUES (0), (1)),\n"
+"          piece(s, n) AS (\n"
+"            SELECT " RECENT_TEXT ", length(" RECENT_TEXT ")\n"
+"            UNION ALL\n"
+"            SELECT CASE side WHEN 0 THEN substr(s, 1, n / 2)\n"
+"                ELSE substr(s, n / 2 + 1) END,\n"
+"              CASE side WHEN 0 THEN n / 2 ELSE n - n / 2 END\n"
+"            FROM piece CROSS JOIN half\n"
+"            WHERE n > 16 AND s " RECENT_WIDE ")\n"
+"          SELECT 1\n"
+"          FROM (SELECT s || substr('                ', n + 1) AS p\n"
+"            FROM piece WHERE n <= 16)\n"
+"          WHERE p <> char("
+	RECENT_CHAR(1) ", " RECENT_CHAR(2) ",\n            "
+	RECENT_CHAR(3) ", " RECENT_CHAR(4) ",\n            "
+	RECENT_CHAR(5) ", " RECENT_CHAR(6) ",\n            "
+	RECENT_CHAR(7) ", " RECENT_CHAR(8) ",\n            "
+	RECENT_CHAR(9) ", " RECENT_CHAR(10) ",\n            "
+	RECENT_CHAR(11) ", " RECENT_CHAR(12) ",\n            "
+	RECENT_CHAR(13) ", " RECENT_CHAR(14) ",\n            "
+	RECENT_CHAR(15) ", " RECENT_CHAR(16) ")))\n"
+"    THEN " RECENT_TEXT " ELSE hex(f.payload) END AS payload\n";
+
+/* NAME as SQL takes it between two marks Q: each mark within it twice. */
+static void
+dbfile_quote(FILE *out, const char *name, char q)
+{
+	putc(q, out);
+	for (; *name != '\0'; name++) {
+		if (*name == q)
+			putc(q, out);
+		putc(*name, out);
+	}
+	putc(q, out);
+}
+
+char *
+tt_dbfile_recent(const char *const *channels, size_t n)
+{
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out == NULL)
+		abort();
+	fputs("CREATE VIEW main.recent AS\n"
+	    "SELECT strftime('%Y-%m-%dT%H:%M:%S', f.received_at / 1000000000,\n"
+	    "    'unixepoch') || printf('.%09dZ', f.received_at % 1000000000) AS time,\n"
+	    "  c.peer AS peer, f.channel AS channel, f.connection AS connection,\n"
+	    "  f.seq AS seq,\n", out);
+	fputs(dbfile_payload, out);
+	fputs("FROM (\n", out);
+	for (size_t i = 0; i < n; i++) {
+		/* From the end of the rowids, so that a large table costs no more
+		 * than a small one. */
+		fputs(i == 0 ? "  SELECT * FROM (SELECT " :
+		    "  UNION ALL SELECT * FROM (SELECT ", out);
+		dbfile_quote(out, channels[i], '\'');
+		fputs(" AS channel, id, connection, seq,\n"
+		    "    received_at, payload FROM ", out);
+		dbfile_quote(out, channels[i], '"');
+		fputs(" ORDER BY id DESC LIMIT 100)\n", out);
+	}
+	fputs("  ORDER BY received_at DESC, id DESC LIMIT 100) AS f\n"
+	    "LEFT JOIN connection AS c ON c.id = f.connection\n"
+	    "ORDER BY f.received_at DESC, f.id DESC", out);
+	fclose(out);
+	return text;
+}
