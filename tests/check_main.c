@@ -33,6 +33,10 @@ Suite *check_task_suite(void);
 Suite *check_thread_suite(void);
 Suite *check_tree_suite(void);
 Suite *check_wiring_suite(void);
+Suite *check_wsformat_suite(void);
+Suite *check_wsframe_suite(void);
+Suite *check_wslog_suite(void);
+Suite *check_wssender_suite(void);
 
 static Suite *(*const suites[])(void) = {
 	check_batch_suite,
@@ -58,6 +62,10 @@ static Suite *(*const suites[])(void) = {
 	check_thread_suite,
 	check_tree_suite,
 	check_wiring_suite,
+	check_wsformat_suite,
+	check_wsframe_suite,
+	check_wslog_suite,
+	check_wssender_suite,
 	NULL
 };
 

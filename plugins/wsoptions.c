@@ -1,0 +1,279 @@
+/* wsoptions.c - what the file may say about a websocket destination. */
+#include "plugins/wsoptions.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "plugins/wsformat.h"
+#include "plugins/wsloop.h"
+
+#define WSOPTIONS_USUAL_MESSAGE (INT64_C(1) << 20)
+#define WSOPTIONS_LARGEST_MESSAGE (INT64_C(1) << 30)
+/* Most bytes of the gateway's name and a channel's. */
+#define WSOPTIONS_NAMES (255 + 64)
+
+static const char *const wsoptions_formats[] = { "raw", "json", "envelope", NULL };
+static const char *const wsoptions_batches[] = { "none", "newline", "length", NULL };
+static const char *const wsoptions_acks[] = { "pong", "sequence", "none", NULL };
+
+#define WSOPTIONS_TLS(member) (offsetof(struct tt_wsconfig, tls.member) - \
+	offsetof(struct tt_wsconfig, tls))
+
+static const struct tt_option wsoptions_tls[] = {
+	{ .name = "ca", .type = TT_OPT_PATH, .offset = WSOPTIONS_TLS(ca),
+	  .help = "PEM file of the authorities to be trusted instead of the system's" },
+	{ .name = "cert", .type = TT_OPT_PATH, .offset = WSOPTIONS_TLS(cert),
+	  .help = "PEM file of the certificate to be shown to the destination" },
+	{ .name = "key", .type = TT_OPT_PATH, .offset = WSOPTIONS_TLS(key),
+	  .help = "PEM file of its private key" },
+	{ .name = "verify", .type = TT_OPT_BOOL, .standard = "on",
+	  .offset = WSOPTIONS_TLS(verify),
+	  .help = "whether the destination must prove that it is who it says" },
+	TT_OPTIONS_END
+};
+
+const struct tt_option tt_wsoptions[] = {
+	{ .name = "url", .type = TT_OPT_URL, .required = true,
+	  .offset = offsetof(struct tt_wsconfig, url),
+	  .help = "the destination, ws:// or wss://" },
+	{ .name = "format", .type = TT_OPT_ENUM, .choices = wsoptions_formats,
+	  .standard = "raw", .offset = offsetof(struct tt_wsconfig, format),
+	  .help = "a frame as it is, as an object, or behind 40 bytes that say whose" },
+	{ .name = "batch", .type = TT_OPT_ENUM, .choices = wsoptions_batches,
+	  .standard = "none", .offset = offsetof(struct tt_wsconfig, batch),
+	  .help = "one frame a message, or several: as lines, or behind their lengths" },
+	{ .name = "ack", .type = TT_OPT_ENUM, .choices = wsoptions_acks,
+	  .standard = "pong", .offset = offsetof(struct tt_wsconfig, ack),
+	  .help = "what confirms a frame: a pong, the destination's `ack N`, nothing" },
+	{ .name = "ack_timeout", .type = TT_OPT_DURATION, .standard = "30s",
+	  .min = 100000000, .offset = offsetof(struct tt_wsconfig, ack_timeout),
+	  .help = "longest wait for a confirmation before the connection is made anew" },
+	{ .name = "connect_timeout", .type = TT_OPT_DURATION, .standard = "10s",
+	  .min = 100000000, .offset = offsetof(struct tt_wsconfig, connect_timeout),
+	  .help = "longest time until the connection stands, for each address" },
+	{ .name = "backoff", .type = TT_OPT_DURATION_RANGE, .standard = "500ms..60s",
+	  .min = 1000000, .offset = offsetof(struct tt_wsconfig, backoff),
+	  .help = "pause before the next attempt: its bound at first, and at last" },
+	{ .name = "max_message", .type = TT_OPT_SIZE, .min = 1,
+	  .max = WSOPTIONS_LARGEST_MESSAGE,
+	  .offset = offsetof(struct tt_wsconfig, max_message),
+	  .help = "bytes of the largest message; 1MiB, or what the largest frame takes" },
+	{ .name = "headers", .type = TT_OPT_STRINGS, .secret = true,
+	  .offset = offsetof(struct tt_wsconfig, headers),
+	  .help = "header lines to be sent with the request, name: value" },
+	{ .name = "subprotocol", .type = TT_OPT_STRING,
+	  .offset = offsetof(struct tt_wsconfig, subprotocol),
+	  .help = "the subprotocol to be asked for" },
+	{ .name = "tls", .type = TT_OPT_GROUP, .group = wsoptions_tls,
+	  .offset = offsetof(struct tt_wsconfig, tls),
+	  .help = "certificates, for wss://" },
+	TT_OPTIONS_END
+};
+
+/* --- rules --------------------------------------------------------------- */
+
+/* RFC 9110, 5.6.2. */
+static bool
+wsoptions_is_token(const char *text)
+{
+	return text[0] != '\0' && text[strspn(text, "!#$%&'*+-.^_`|~0123456789"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")] == '\0';
+}
+
+static bool
+wsoptions_is_ours(const char *name)
+{
+	static const char *const ours[] = { "Host", "Upgrade", "Connection", "Pragma",
+		"Cache-Control", "Content-Length", "Transfer-Encoding", NULL };
+
+	for (size_t i = 0; ours[i] != NULL; i++)
+		if (strcasecmp(name, ours[i]) == 0)
+			return true;
+	return strncasecmp(name, "Sec-WebSocket-", 14) == 0;
+}
+
+static bool
+wsoptions_is_value(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (((unsigned char)*text < ' ' && *text != '\t') || *text == 0x7f)
+			return false;
+	return true;
+}
+
+static void
+wsoptions_check_headers(struct tt_check *check, const struct tt_pairs *headers)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < headers->n; i++) {
+		const struct tt_pair *h = &headers->list[i];
+
+		if (!wsoptions_is_token(h->name))
+			tt_check_error(check, "headers", "letters, digits and hyphens",
+			    "\"%s\" is no name of a header", h->name);
+		else if (wsoptions_is_ours(h->name))
+			tt_check_error(check, "headers", NULL,
+			    "the header %s is set by the websocket itself", h->name);
+		/* Its value may be a secret: it is not shown. */
+		if (!wsoptions_is_value(h->value))
+			tt_check_error(check, "headers", "one line of text",
+			    "the value of the header \"%s\" has a line end or a "
+			    "control character in it", h->name);
+		sum += strlen(h->name) + strlen(h->value) + 4;
+	}
+	if (sum > TT_WS_MAX_HEADERS)
+		tt_check_error(check, "headers", NULL, "%zu bytes of headers are more "
+		    "than %d", sum, TT_WS_MAX_HEADERS);
+}
+
+static void
+wsoptions_check_url(struct tt_check *check, const struct tt_wsconfig *c)
+{
+	bool verify = c->url.tls && (!c->tls.given || c->tls.verify);
+
+	if (c->url.text == NULL)
+		return;
+	if (strlen(c->url.host) + sizeof "[]:65535" > TT_WS_MAX_HOST)
+		tt_check_error(check, "url", NULL, "the host's name is longer than "
+		    "%zu bytes", TT_WS_MAX_HOST - sizeof "[]:65535");
+	if (strlen(c->url.path) > TT_WS_MAX_PATH)
+		tt_check_error(check, "url", NULL, "the path is longer than %d bytes",
+		    TT_WS_MAX_PATH);
+	if (c->tls.given && !c->url.tls)
+		tt_check_error(check, "tls", "wss:// in url, or no tls",
+		    "tls goes with wss://, and the url is ws://");
+	if (verify && strchr(c->url.host, ':') != NULL)
+		tt_check_error(check, "url", "the name that its certificate is for",
+		    "a certificate cannot be verified for an IPv6 address");
+}
+
+/* Which batch goes with which format. */
+static const struct {
+	bool batches[3];
+	const char *remedy;
+} wsoptions_pairs[] = {
+	[TT_WS_RAW] = { { true, true, true }, NULL },
+	[TT_WS_JSON] = { { true, true, false }, "batch: newline, or none" },
+	[TT_WS_ENVELOPE] = { { true, false, true }, "batch: length, or none" },
+};
+
+void
+tt_wsoptions_check(struct tt_check *check, void *config)
+{
+	const struct tt_wsconfig *c = config;
+
+	wsoptions_check_url(check, c);
+	wsoptions_check_headers(check, &c->headers);
+	if (!wsoptions_pairs[c->format].batches[c->batch])
+		tt_check_error(check, "batch", wsoptions_pairs[c->format].remedy,
+		    "batch %s does not go with format %s", wsoptions_batches[c->batch],
+		    wsoptions_formats[c->format]);
+	if (c->subprotocol != NULL && (!wsoptions_is_token(c->subprotocol) ||
+	    strlen(c->subprotocol) > TT_WS_MAX_SUBPROTOCOL))
+		tt_check_error(check, "subprotocol", "letters, digits, dots and hyphens",
+		    "this is no name of a subprotocol");
+	if (c->tls.given && (c->tls.cert != NULL) != (c->tls.key != NULL))
+		tt_check_error(check, c->tls.cert != NULL ? "tls.cert" : "tls.key",
+		    "both, or neither", "a certificate goes with its key");
+}
+
+/* --- the request --------------------------------------------------------- */
+
+void
+tt_wsoptions_host(const struct tt_url *url, char *buf, size_t size)
+{
+	bool literal = strchr(url->host, ':') != NULL;
+	char port[8] = "";
+
+	if (url->port != (url->tls ? 443 : 80))
+		snprintf(port, sizeof port, ":%u", url->port);
+	snprintf(buf, size, "%s%s%s%s", literal ? "[" : "", url->host,
+	    literal ? "]" : "", port);
+}
+
+char *
+tt_wsoptions_headers(const struct tt_wsconfig *config)
+{
+	const struct tt_pairs *headers = &config->headers;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out == NULL)
+		return NULL;
+	for (size_t i = 0; i < headers->n; i++)
+		fprintf(out, "%s: %s\r\n", headers->list[i].name, headers->list[i].value);
+	return fclose(out) == 0 ? text : NULL;
+}
+
+/* --- sizes --------------------------------------------------------------- */
+
+static size_t
+wsoptions_longest_path(const struct tt_node *node)
+{
+	size_t longest = strlen(node->path), length;
+
+	for (unsigned i = 0; i < node->n_children; i++) {
+		length = wsoptions_longest_path(node->children[i]);
+		if (length > longest)
+			longest = length;
+	}
+	return longest;
+}
+
+/* What the largest frame on its way takes, in a message of its own. */
+static int64_t
+wsoptions_worst(const struct tt_node *node)
+{
+	const struct tt_wsconfig *c = node->config;
+	const struct tt_node *root = node;
+
+	while (root->parent != NULL)
+		root = root->parent;
+	return (int64_t)tt_wsformat_worst((enum tt_wsformat_type)c->format,
+	    (enum tt_wsformat_batch)c->batch, c->ack == TT_WSACK_SEQUENCE,
+	    (uint64_t)node->frame_max, wsoptions_longest_path(root) + WSOPTIONS_NAMES);
+}
+
+int64_t
+tt_wsoptions_max_message(const struct tt_node *node)
+{
+	const struct tt_wsconfig *c = node->config;
+	int64_t worst = wsoptions_worst(node);
+
+	if (c->max_message > 0)
+		return c->max_message;
+	if (worst > WSOPTIONS_LARGEST_MESSAGE)
+		return WSOPTIONS_LARGEST_MESSAGE;
+	return worst > WSOPTIONS_USUAL_MESSAGE ? worst : WSOPTIONS_USUAL_MESSAGE;
+}
+
+void
+tt_wsoptions_check_tree(struct tt_check *check, void *config)
+{
+	const struct tt_wsconfig *c = config;
+	int64_t worst = wsoptions_worst(tt_check_node(check));
+
+	if (c->max_message > 0 && c->max_message < worst)
+		tt_check_warn(check, "max_message", "longer frames are refused",
+		    "the largest frame that may come takes up to %" PRId64 " bytes "
+		    "in a message, max_message is %" PRId64, worst, c->max_message);
+}
+
+int64_t
+tt_wsoptions_resident(const struct tt_node *node)
+{
+	const struct tt_wsconfig *c = node->config;
+	int64_t message = tt_wsoptions_max_message(node), worst = wsoptions_worst(node);
+
+	/* A block grows for a frame that is larger, and what the socket does not take
+	 * of it is copied. */
+	if (message > worst)
+		message = worst;
+	if (message < TT_WS_BLOCK)
+		message = TT_WS_BLOCK;
+	return 2 * message + (64 << 10) + (c->url.tls ? 256 << 10 : 0);
+}

@@ -1,0 +1,46 @@
+/* wsoptions.h - what the file may say about a websocket destination. */
+#ifndef TT_PLUGINS_WSOPTIONS_H
+#define TT_PLUGINS_WSOPTIONS_H
+
+#include "config/node.h"
+#include "config/schema.h"
+
+enum tt_wsack { TT_WSACK_PONG, TT_WSACK_SEQUENCE, TT_WSACK_NONE };
+
+struct tt_wsconfig {
+	struct tt_url url;
+	int format;			/* enum tt_wsformat_type */
+	int batch;			/* enum tt_wsformat_batch */
+	int ack;			/* enum tt_wsack */
+	int64_t ack_timeout, connect_timeout;	/* ns */
+	struct tt_duration_range backoff;
+	int64_t max_message;		/* 0: as tt_wsoptions_max_message() says */
+	struct tt_pairs headers;
+	const char *subprotocol;
+	struct {
+		bool given;
+		const char *ca, *cert, *key;
+		bool verify;
+	} tls;
+};
+
+extern const struct tt_option tt_wsoptions[];
+
+/* Rules that hold between options, and over the wired tree. */
+void tt_wsoptions_check(struct tt_check *check, void *config);
+void tt_wsoptions_check_tree(struct tt_check *check, void *config);
+
+/* The name of URL's host as a request has it, with its port where that is not the
+ * usual one, into BUF. */
+void tt_wsoptions_host(const struct tt_url *url, char *buf, size_t size);
+
+/* The headers of CONFIG as lines, to be freed; NULL where memory is out. */
+char *tt_wsoptions_headers(const struct tt_wsconfig *config);
+
+/* Payload bytes of the largest message that NODE, a destination, may send. */
+int64_t tt_wsoptions_max_message(const struct tt_node *node);
+
+/* Resident bytes that NODE may need beside what waits in its master's log. */
+int64_t tt_wsoptions_resident(const struct tt_node *node);
+
+#endif

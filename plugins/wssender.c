@@ -1,0 +1,134 @@
+/* wssender.c - from a log, by a cursor, into blocks of messages. */
+#include "plugins/wssender.h"
+
+#include <stdlib.h>
+
+#include "daemon/memory.h"
+
+void
+tt_wssender_init(struct tt_wssender *s)
+{
+	s->block.size = TT_WS_BLOCK;
+	s->block.data = tt_xmalloc(TT_WS_BLOCK + TT_WSFRAME_PING);
+}
+
+void
+tt_wssender_finish(struct tt_wssender *s)
+{
+	tt_wsformat_finish(&s->format);
+	free(s->block.data);
+	s->block.data = NULL;
+}
+
+/* The next N frames of SPAN, with BYTES, are in the block. */
+static void
+wssender_took(struct tt_wssender *s, const struct tt_wsspan *span, uint32_t n,
+    uint64_t bytes)
+{
+	uint64_t fresh = tt_wscursor_take(s->cursor, n);
+	const struct tt_slice *slice = &span->batch->slices[span->at + n];
+
+	s->load += bytes + n;
+	s->resent += n - fresh;
+	s->in_frames += fresh;
+	if (fresh == n)
+		s->in_bytes += bytes;
+	else
+		for (; fresh > 0; fresh--)
+			s->in_bytes += (--slice)->length;
+}
+
+/* Frames of a channel that is not wanted. */
+static void
+wssender_pass(struct tt_wssender *s, const struct tt_wsspan *span)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < span->n; i++)
+		bytes += span->batch->slices[span->at + i].length;
+	tt_wscursor_pass(s->cursor, span->n, bytes);
+}
+
+/* A frame that cannot be sent counts as safe, and the rest flows. */
+static void
+wssender_refuse(struct tt_wssender *s, const struct tt_wsitem *item,
+    enum tt_wsformat_verdict verdict)
+{
+	uint32_t length = item->batch->slices[item->i].length;
+
+	if (tt_wscursor_pass(s->cursor, 1, length) > 0)
+		s->refused(s->arg, item, verdict);
+}
+
+/* Makes room in the block, which is empty, for a message of its own that is larger. */
+static void
+wssender_grow(struct tt_wssender *s, uint64_t size)
+{
+	s->block.size = size + tt_wsformat_prefix(&s->format) + TT_WSFRAME_HEAD;
+	s->block.data = tt_xrealloc(s->block.data, s->block.size + TT_WSFRAME_PING);
+}
+
+/* Adds one frame, the first of SPAN.  Returns false when the block is full. */
+static bool
+wssender_add(struct tt_wssender *s, const struct tt_wsspan *span)
+{
+	const struct tt_wsitem item = { .batch = span->batch, .i = span->at,
+		.position = span->position, .channel = s->channels[span->channel] };
+	enum tt_wsformat_verdict verdict;
+	uint64_t size;
+	bool text;
+
+	verdict = tt_wsformat_measure(&s->format, &item, &size, &text);
+	if (verdict != TT_WS_FITS) {
+		tt_wsformat_close(&s->format, &s->block);
+		wssender_refuse(s, &item, verdict);
+		return true;
+	}
+	if (!tt_wsblock_fits(&s->format, &s->block, size))
+		tt_wsformat_close(&s->format, &s->block);
+	if (!tt_wsblock_fits(&s->format, &s->block, size)) {
+		if (s->block.used > 0)
+			return false;
+		wssender_grow(s, size);
+	}
+	tt_wsformat_add(&s->format, &s->block, &item, size, text);
+	if (s->format.batch == TT_WS_NONE)
+		tt_wsformat_close(&s->format, &s->block);
+	wssender_took(s, span, 1, span->batch->slices[span->at].length);
+	return true;
+}
+
+void
+tt_wssender_fill(struct tt_wssender *s, uint64_t limit)
+{
+	bool plain = s->format.type == TT_WS_RAW && s->format.batch == TT_WS_NONE;
+	uint64_t before = s->load, bytes;
+	struct tt_wsspan span;
+	uint32_t n;
+
+	s->block.used = 0;
+	while (s->load - before < limit && tt_wscursor_peek(s->cursor, &span)) {
+		if (!s->takes[span.channel]) {
+			tt_wsformat_close(&s->format, &s->block);
+			wssender_pass(s, &span);
+			continue;
+		}
+		if (plain && (n = tt_wsformat_run(&s->format, &s->block, &span,
+		    limit - (s->load - before), &bytes)) > 0)
+			wssender_took(s, &span, n, bytes);
+		else if (!wssender_add(s, &span))
+			break;
+	}
+	tt_wsformat_close(&s->format, &s->block);
+}
+
+void
+tt_wssender_written(struct tt_wssender *s)
+{
+	s->block.used = 0;
+	if (s->block.size == TT_WS_BLOCK)
+		return;
+	free(s->block.data);
+	s->block.size = TT_WS_BLOCK;
+	s->block.data = tt_xmalloc(TT_WS_BLOCK + TT_WSFRAME_PING);
+}
