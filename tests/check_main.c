@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+Suite *check_bad_suite(void);
 Suite *check_batch_suite(void);
 Suite *check_dbfile_suite(void);
 Suite *check_describe_suite(void);
@@ -39,6 +40,7 @@ Suite *check_wslog_suite(void);
 Suite *check_wssender_suite(void);
 
 static Suite *(*const suites[])(void) = {
+	check_bad_suite,
 	check_batch_suite,
 	check_dbfile_suite,
 	check_describe_suite,
