@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -46,21 +47,33 @@ tt_inbox_finish(struct tt_inbox *inbox)
 }
 
 void
-tt_inbox_post(struct tt_inbox *inbox, struct tt_message message)
+tt_inbox_post_all(struct tt_inbox *inbox, const struct tt_message *messages, size_t n)
 {
 	static const uint64_t one = 1;
+	bool empty;
 
+	if (n == 0)
+		return;
 	pthread_mutex_lock(&inbox->mutex);
-	if (inbox->n == inbox->size) {
-		inbox->size = inbox->size == 0 ? 16 : inbox->size * 2;
+	if (inbox->n + n > inbox->size) {
+		while (inbox->n + n > inbox->size)
+			inbox->size = inbox->size == 0 ? 16 : inbox->size * 2;
 		inbox->list = tt_xrealloc(inbox->list,
 		    inbox->size * sizeof inbox->list[0]);
 	}
-	inbox->list[inbox->n++] = message;
+	empty = inbox->n == 0;
+	memcpy(inbox->list + inbox->n, messages, n * sizeof messages[0]);
+	inbox->n += n;
 	/* It was 0, so neither can it overflow nor fail. */
-	if (inbox->n == 1 && write(inbox->fd, &one, sizeof one) < 0)
+	if (empty && write(inbox->fd, &one, sizeof one) < 0)
 		assert(!"eventfd");
 	pthread_mutex_unlock(&inbox->mutex);
+}
+
+void
+tt_inbox_post(struct tt_inbox *inbox, struct tt_message message)
+{
+	tt_inbox_post_all(inbox, &message, 1);
 }
 
 size_t

@@ -33,6 +33,11 @@ void tt_inbox_finish(struct tt_inbox *inbox);
 
 void tt_inbox_post(struct tt_inbox *inbox, struct tt_message message);
 
+/* Posts N messages at once: nobody else's come between, and they wake the worker
+ * together. */
+void tt_inbox_post_all(struct tt_inbox *inbox, const struct tt_message *messages,
+    size_t n);
+
 /* Handles all that was posted before the call.  Returns how many.  A handler may
  * post, but neither finish INBOX nor handle it. */
 size_t tt_inbox_handle(struct tt_inbox *inbox);

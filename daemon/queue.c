@@ -15,31 +15,42 @@
 #define QUEUE_LEAST 8
 #define QUEUE_KEPT 64		/* rings on the free list */
 
+struct tt_ring {
+	union {
+		uint32_t size;		/* of at[]: a power of two */
+		struct tt_ring *next;	/* on the free list: all are of the least */
+	} u;
+	struct tt_signal at[];
+};
+
 static _Thread_local struct {
-	void *first;
+	struct tt_ring *first;
 	unsigned n;
 } queue_rings;
 
-static struct tt_signal *
+static struct tt_ring *
 queue_ring_take(uint32_t size)
 {
-	void *ring = queue_rings.first;
+	struct tt_ring *ring = queue_rings.first;
 
-	if (size > QUEUE_LEAST || ring == NULL)
-		return tt_xmalloc(size * sizeof(struct tt_signal));
-	memcpy(&queue_rings.first, ring, sizeof queue_rings.first);
-	queue_rings.n--;
+	if (size > QUEUE_LEAST || ring == NULL) {
+		ring = tt_xmalloc(sizeof *ring + size * sizeof ring->at[0]);
+	} else {
+		queue_rings.first = ring->u.next;
+		queue_rings.n--;
+	}
+	ring->u.size = size;
 	return ring;
 }
 
 static void
-queue_ring_give(struct tt_signal *ring, uint32_t size)
+queue_ring_give(struct tt_ring *ring)
 {
-	if (size > QUEUE_LEAST || queue_rings.n == QUEUE_KEPT) {
+	if (ring->u.size > QUEUE_LEAST || queue_rings.n == QUEUE_KEPT) {
 		free(ring);
 		return;
 	}
-	memcpy(ring, &queue_rings.first, sizeof queue_rings.first);
+	ring->u.next = queue_rings.first;
 	queue_rings.first = ring;
 	queue_rings.n++;
 }
@@ -47,10 +58,10 @@ queue_ring_give(struct tt_signal *ring, uint32_t size)
 void
 tt_queue_trim_free_list(void)
 {
-	void *ring;
+	struct tt_ring *ring;
 
 	while ((ring = queue_rings.first) != NULL) {
-		memcpy(&queue_rings.first, ring, sizeof queue_rings.first);
+		queue_rings.first = ring->u.next;
 		free(ring);
 	}
 	queue_rings.n = 0;
@@ -59,7 +70,7 @@ tt_queue_trim_free_list(void)
 static struct tt_signal *
 queue_at(const struct tt_queue *q, uint32_t i)
 {
-	return &q->ring[i & (q->size - 1)];
+	return &q->ring->at[i & (q->ring->u.size - 1)];
 }
 
 /* Gives the ring back once nothing is inside. */
@@ -68,23 +79,21 @@ queue_shrink(struct tt_queue *q)
 {
 	if (q->done != q->tail || q->ring == NULL)
 		return;
-	queue_ring_give(q->ring, q->size);
+	queue_ring_give(q->ring);
 	q->ring = NULL;
-	q->size = 0;
 }
 
 static void
 queue_grow(struct tt_queue *q)
 {
-	uint32_t i, size = q->size > 0 ? 2 * q->size : QUEUE_LEAST;
-	struct tt_signal *ring = queue_ring_take(size);
+	uint32_t i, size = q->ring != NULL ? 2 * q->ring->u.size : QUEUE_LEAST;
+	struct tt_ring *ring = queue_ring_take(size);
 
 	for (i = q->done; i != q->tail; i++)
-		ring[i & (size - 1)] = *queue_at(q, i);
+		ring->at[i & (size - 1)] = *queue_at(q, i);
 	if (q->ring != NULL)
-		queue_ring_give(q->ring, q->size);
+		queue_ring_give(q->ring);
 	q->ring = ring;
-	q->size = size;
 }
 
 static void
@@ -93,7 +102,7 @@ queue_count(struct tt_queue *q, const struct tt_signal *sig, int sign)
 	if (sig->batch == NULL)
 		return;
 	q->bytes += sign * tt_batch_cost(sig->batch);
-	q->frames += (uint64_t)(int64_t)sign * sig->batch->n;
+	q->frames += (uint32_t)sign * sig->batch->n;
 }
 
 void
@@ -114,7 +123,7 @@ tt_queue_finish(struct tt_queue *q)
 void
 tt_queue_put(struct tt_queue *q, struct tt_signal sig)
 {
-	if (q->tail - q->done == q->size)
+	if (q->ring == NULL || q->tail - q->done == q->ring->u.size)
 		queue_grow(q);
 	if (sig.batch != NULL)
 		tt_batch_ref(sig.batch);
@@ -160,6 +169,18 @@ tt_queue_drop(struct tt_queue *q, struct tt_signal *sig)
 	queue_count(q, sig, -1);
 	queue_shrink(q);
 	return true;
+}
+
+const struct tt_signal *
+tt_queue_oldest(const struct tt_queue *q)
+{
+	return q->done != q->tail ? queue_at(q, q->done) : NULL;
+}
+
+const struct tt_signal *
+tt_queue_next(const struct tt_queue *q)
+{
+	return q->taken != q->tail ? queue_at(q, q->taken) : NULL;
 }
 
 void

@@ -12,12 +12,13 @@
 
 #include "daemon/signal.h"
 
+struct tt_ring;
+
 struct tt_queue {
-	struct tt_signal *ring;
-	uint32_t size;			/* of the ring: a power of two, or 0 */
-	uint32_t done, taken, tail;	/* count up for ever, wrap at 2^32 */
+	struct tt_ring *ring;		/* NULL while nothing is inside */
 	int64_t bytes;			/* tt_batch_cost() of all that is inside */
-	uint64_t frames;
+	uint32_t done, taken, tail;	/* count up for ever, wrap at 2^32 */
+	uint32_t frames;
 };
 
 void tt_queue_init(struct tt_queue *q);
@@ -40,6 +41,10 @@ void tt_queue_done(struct tt_queue *q, struct tt_signal *sig);
  * last batch of an origin) and stores it in *SIG with its reference.  Returns
  * false if there is none. */
 bool tt_queue_drop(struct tt_queue *q, struct tt_signal *sig);
+
+/* The oldest signal of all, and the oldest not yet taken; NULL if there is none. */
+const struct tt_signal *tt_queue_oldest(const struct tt_queue *q);
+const struct tt_signal *tt_queue_next(const struct tt_queue *q);
 
 /* What was taken and is not done is to be taken again. */
 void tt_queue_rewind(struct tt_queue *q);

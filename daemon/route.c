@@ -12,16 +12,32 @@
 #include "daemon/route.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "config/wiring.h"
 #include "daemon/inbox.h"
 #include "daemon/life.h"
+#include "daemon/memory.h"
 #include "daemon/tap.h"
 #include "daemon/tree.h"
 #include "daemon/worker.h"
 
 #define ROUTE_BUDGET 16			/* signals that one run hands over */
 #define ROUTE_INFLIGHT (8 << 20)	/* bytes that a blocking kind is ahead */
+
+/* Waking another OS thread costs more than handling a small batch: what comes for
+ * it is gathered for a moment. */
+#define ROUTE_GATHER 2000000		/* ns */
+#define ROUTE_GATHERED (256 << 10)	/* bytes */
+#define ROUTE_POSTED 64			/* signals in one post */
+
+/* The home's end of the way to a thread that blocks. */
+struct tt_remote {
+	struct tt_remote *next;		/* of its worker */
+	struct tt_thread *thread;
+	int64_t inflight;		/* bytes taken and not done */
+	int64_t since;			/* when the gathering began, or 0 */
+};
 
 static struct tt_edge *
 route_edge(const struct tt_thread *thread)
@@ -140,15 +156,20 @@ route_drop(struct tt_thread *thread, struct tt_signal *sig, enum tt_reason reaso
 
 static void
 route_put(struct tt_thread *thread, struct tt_queue *q, struct tt_flow *flow,
-    struct tt_task *task, struct tt_signal sig)
+    struct tt_signal sig)
 {
+	struct tt_remote *remote = q == &thread->in ? thread->home.remote : NULL;
+
 	if (sig.batch != NULL) {
 		flow->frames_in += sig.batch->n;
 		flow->bytes_in += sig.batch->bytes;
 	}
 	thread->home.worker->outstanding++;
 	tt_queue_put(q, sig);
-	tt_task_reschedule(task);
+	if (remote == NULL)
+		tt_task_reschedule(&thread->home.task);
+	else if (remote->since == 0)
+		remote->since = thread->home.worker->now;
 }
 
 /* The policies of a full queue that does not wait. */
@@ -184,8 +205,7 @@ route_put_in(struct tt_thread *thread, struct tt_signal sig)
 	if ((thread->node->schema->flags & TT_KEEPS) != 0 &&
 	    !route_make_room(thread, &sig))
 		return;
-	route_put(thread, &thread->in, &route_edge(thread)->in,
-	    &thread->home.in_task, sig);
+	route_put(thread, &thread->in, &route_edge(thread)->in, sig);
 	if ((thread->node->schema->flags & TT_KEEPS) != 0)
 		route_check_limit(thread);
 }
@@ -193,8 +213,7 @@ route_put_in(struct tt_thread *thread, struct tt_signal sig)
 static void
 route_put_up(struct tt_thread *thread, struct tt_signal sig)
 {
-	route_put(thread, &thread->up, &route_edge(thread)->up,
-	    &thread->home.up_task, sig);
+	route_put(thread, &thread->up, &route_edge(thread)->up, sig);
 }
 
 /* --- passing on ---------------------------------------------------------- */
@@ -333,8 +352,8 @@ route_done_one(struct tt_thread *thread)
 	e->refused_undone -= refused;
 	flow->frames_out += sig.batch->n - refused;
 	flow->bytes_out += sig.batch->bytes;
-	if (route_is_remote(thread))
-		thread->home.inflight -= tt_batch_cost(sig.batch);
+	if (thread->home.remote != NULL)
+		thread->home.remote->inflight -= tt_batch_cost(sig.batch);
 	if (thread->node->durable)
 		route_answer(w, sig.batch, false);
 	tt_batch_unref(sig.batch);
@@ -347,8 +366,7 @@ route_done_control(struct tt_thread *thread)
 {
 	const struct tt_queue *q = &thread->in;
 
-	while (q->done != q->taken &&
-	    q->ring[q->done & (q->size - 1)].batch == NULL)
+	while (q->done != q->taken && tt_queue_oldest(q)->batch == NULL)
 		route_done_one(thread);
 }
 
@@ -365,8 +383,8 @@ route_done_at_home(void *subject, uint64_t n, void *more)
 		route_done_control(thread);
 	}
 	route_check_limit(thread);
-	if (tt_queue_waiting(&thread->in) > 0)
-		tt_task_reschedule(&thread->home.in_task);
+	if (thread->home.remote == NULL && tt_queue_waiting(&thread->in) > 0)
+		tt_task_reschedule(&thread->home.task);
 }
 
 void
@@ -390,31 +408,14 @@ route_deliver_afar(void *subject, uint64_t value, void *more)
 		route_handle_in(thread, &sig);
 }
 
-static void
-route_forward(struct tt_thread *thread)
-{
-	int64_t most = thread->node->queue.bytes / 2 + 1;
-	struct tt_signal sig;
-
-	if (most > ROUTE_INFLIGHT || thread->node->queue.when_full == TT_BLOCK)
-		most = ROUTE_INFLIGHT;
-	while (thread->home.inflight < most && tt_queue_take(&thread->in, &sig)) {
-		if (sig.batch != NULL)
-			thread->home.inflight += tt_batch_cost(sig.batch);
-		route_post(thread->worker, route_deliver_afar, thread,
-		    (uint64_t)sig.type << 16 | sig.channel, sig.batch);
-	}
-	route_done_control(thread);
-}
-
 /* A thread that has not entered is not given data; but it can be told to end. */
 static bool
 route_is_readable(const struct tt_thread *thread)
 {
-	const struct tt_queue *q = &thread->in;
+	const struct tt_signal *next = tt_queue_next(&thread->in);
 
-	return thread->home.open || (tt_queue_waiting(q) > 0 &&
-	    q->ring[q->taken & (q->size - 1)].type == TT_TERMINATE);
+	return !thread->home.ended && next != NULL &&
+	    (thread->home.open || next->type == TT_TERMINATE);
 }
 
 /* A thread that closes by itself reads no more: what still comes is dropped, for
@@ -432,20 +433,14 @@ route_refuse(struct tt_thread *thread)
 /* Hands over what stands in IN.  Where a kind keeps what it takes, that may still
  * become done while it closes: what stands behind waits for its end. */
 static void
-route_run_in(struct tt_task *task)
+route_run_in(struct tt_thread *thread)
 {
-	struct tt_thread *thread = (struct tt_thread *)(void *)((char *)task -
-	    offsetof(struct tt_thread, home.in_task));
 	bool keeps = (thread->node->schema->flags & TT_KEEPS) != 0;
 	unsigned budget = ROUTE_BUDGET;
 	struct tt_signal sig;
 
-	if (!route_is_readable(thread) || thread->home.ended)
+	if (thread->home.remote != NULL || !route_is_readable(thread))
 		return;
-	if (route_is_remote(thread)) {
-		route_forward(thread);
-		return;
-	}
 	while (budget-- > 0) {
 		if (keeps && thread->state >= TT_CLOSING)
 			return;
@@ -462,7 +457,7 @@ route_run_in(struct tt_task *task)
 			route_done_control(thread);
 	}
 	if (tt_queue_waiting(&thread->in) > 0)
-		tt_task_reschedule(task);
+		tt_task_reschedule(&thread->home.task);
 }
 
 /* --- UP ------------------------------------------------------------------ */
@@ -479,10 +474,8 @@ route_handle_up(struct tt_thread *child, const struct tt_signal *sig)
 }
 
 static void
-route_run_up(struct tt_task *task)
+route_run_up(struct tt_thread *child)
 {
-	struct tt_thread *child = (struct tt_thread *)(void *)((char *)task -
-	    offsetof(struct tt_thread, home.up_task));
 	struct tt_worker *w = child->home.worker;
 	struct tt_flow *flow = &route_edge(child)->up;
 	unsigned budget = ROUTE_BUDGET;
@@ -503,7 +496,112 @@ route_run_up(struct tt_task *task)
 		tt_batch_unref(sig.batch);
 	}
 	if (tt_queue_waiting(&child->up) > 0)
-		tt_task_reschedule(task);
+		tt_task_reschedule(&child->home.task);
+}
+
+/* What a thread sends UP while it handles what came IN goes on in the same run. */
+static void
+route_run(struct tt_task *task)
+{
+	struct tt_thread *thread = (struct tt_thread *)(void *)((char *)task -
+	    offsetof(struct tt_thread, home.task));
+
+	route_run_in(thread);
+	route_run_up(thread);
+}
+
+/* --- to kinds that block ------------------------------------------------- */
+
+static bool
+route_has_room(const struct tt_remote *remote)
+{
+	const struct tt_queue_limit *limit = &remote->thread->node->queue;
+	int64_t most = limit->bytes / 2 + 1;
+
+	if (most > ROUTE_INFLIGHT || limit->when_full == TT_BLOCK)
+		most = ROUTE_INFLIGHT;
+	return remote->inflight < most;
+}
+
+/* Takes and posts what there is room for. */
+static void
+route_forward(struct tt_remote *remote)
+{
+	struct tt_thread *thread = remote->thread;
+	struct tt_message messages[ROUTE_POSTED];
+	struct tt_signal sig;
+	size_t n;
+
+	do {
+		for (n = 0; n < ROUTE_POSTED && route_has_room(remote) &&
+		    tt_queue_take(&thread->in, &sig); n++) {
+			if (sig.batch != NULL)
+				remote->inflight += tt_batch_cost(sig.batch);
+			messages[n] = (struct tt_message){
+			    .handle = route_deliver_afar, .subject = thread,
+			    .value = (uint64_t)sig.type << 16 | sig.channel,
+			    .more = sig.batch };
+		}
+		tt_inbox_post_all(&thread->worker->inbox, messages, n);
+	} while (n == ROUTE_POSTED);
+	if (tt_queue_waiting(&thread->in) == 0)
+		remote->since = 0;
+	route_done_control(thread);
+}
+
+void
+tt_routes_forward(struct tt_worker *worker)
+{
+	bool now = worker->tree->phase != TT_READY;
+	struct tt_remote *r;
+
+	for (r = worker->remotes; r != NULL; r = r->next) {
+		if (r->since == 0 || !route_has_room(r) ||
+		    !route_is_readable(r->thread))
+			continue;
+		if (now || worker->now - r->since >= ROUTE_GATHER ||
+		    r->thread->in.bytes - r->inflight >= ROUTE_GATHERED)
+			route_forward(r);
+	}
+}
+
+int64_t
+tt_routes_due(const struct tt_worker *worker)
+{
+	const struct tt_remote *r;
+	int64_t due = INT64_MAX;
+
+	for (r = worker->remotes; r != NULL; r = r->next)
+		if (r->since != 0 && route_has_room(r) &&
+		    route_is_readable(r->thread) &&
+		    r->since + ROUTE_GATHER < due)
+			due = r->since + ROUTE_GATHER;
+	return due;
+}
+
+static void
+route_add_remote(struct tt_thread *thread)
+{
+	struct tt_remote *r = tt_xcalloc(1, sizeof *r);
+
+	r->thread = thread;
+	r->next = thread->home.worker->remotes;
+	thread->home.worker->remotes = r;
+	thread->home.remote = r;
+}
+
+static void
+route_remove_remote(struct tt_thread *thread)
+{
+	struct tt_remote **at = &thread->home.worker->remotes;
+
+	if (thread->home.remote == NULL)
+		return;
+	while (*at != thread->home.remote)
+		at = &(*at)->next;
+	*at = (*at)->next;
+	free(thread->home.remote);
+	thread->home.remote = NULL;
 }
 
 /* --- life ---------------------------------------------------------------- */
@@ -514,10 +612,10 @@ tt_route_init(struct tt_thread *thread, struct tt_worker *home)
 	thread->home.worker = home;
 	tt_queue_init(&thread->in);
 	tt_queue_init(&thread->up);
-	tt_task_init(&thread->home.in_task, thread, route_run_in);
-	tt_task_init(&thread->home.up_task, thread, route_run_up);
-	thread->home.in_task.worker = home;
-	thread->home.up_task.worker = home;
+	tt_task_init(&thread->home.task, thread, route_run);
+	thread->home.task.worker = home;
+	if (route_is_remote(thread))
+		route_add_remote(thread);
 }
 
 static void
@@ -561,8 +659,8 @@ tt_route_finish(struct tt_thread *thread)
 	route_empty_up(thread);
 	if ((thread->node->schema->flags & TT_KEEPS) != 0)
 		route_check_limit(thread);
-	tt_task_cancel(&thread->home.in_task);
-	tt_task_cancel(&thread->home.up_task);
+	tt_task_cancel(&thread->home.task);
+	route_remove_remote(thread);
 }
 
 void
@@ -570,7 +668,7 @@ tt_route_open(struct tt_thread *thread)
 {
 	thread->home.open = true;
 	if (tt_queue_waiting(&thread->in) > 0)
-		tt_task_reschedule(&thread->home.in_task);
+		tt_task_reschedule(&thread->home.task);
 }
 
 void
@@ -578,7 +676,6 @@ tt_route_terminate(struct tt_thread *thread)
 {
 	if (!thread->home.ended)
 		route_put(thread, &thread->in, &route_edge(thread)->in,
-		    &thread->home.in_task,
 		    (struct tt_signal){ .type = TT_TERMINATE });
 }
 

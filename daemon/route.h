@@ -16,6 +16,11 @@ void tt_route_finish(struct tt_thread *thread);
 /* THREAD has entered: what stands in its queue IN is handled from now on. */
 void tt_route_open(struct tt_thread *thread);
 
+/* Hands over to the threads that block what was gathered for them long enough; and
+ * when that is next the case, ns of the worker's clock, or INT64_MAX. */
+void tt_routes_forward(struct tt_worker *worker);
+int64_t tt_routes_due(const struct tt_worker *worker);
+
 /* Sends a TERMINATE to THREAD, behind its data; at home. */
 void tt_route_terminate(struct tt_thread *thread);
 

@@ -3,7 +3,12 @@
  * A ready tap stands on the run list.  When its turn comes and a gate is shut it
  * goes to the gate instead: to its node's list, to the worker's list for memory,
  * or, at its own window, to none, because what its origin holds tells it.  An
- * opened gate hands its list to the worker's, from which a turn takes a slice. */
+ * opened gate hands its list to the worker's, from which a turn takes a slice.
+ *
+ * A read that brought less than it asked for has emptied the socket (epoll(7)), and
+ * a second one to make sure would double the system calls of small frames.  There
+ * is one case where it has not, and no event will say so: a reset that came with
+ * the data.  So such a tap is unsure, and looked at once within a second. */
 #include "daemon/tap.h"
 
 #include <errno.h>
@@ -16,6 +21,7 @@
 
 #define TAP_SLICE 16			/* taps that reopen in one turn */
 #define TAP_STARVED 1000000000		/* ns that the oldest frame may bring nothing */
+#define TAP_UNSURE 1000000000		/* ns until unsure taps are looked at */
 
 static int64_t
 tap_memory_used(const struct tt_tap *tap)
@@ -82,11 +88,14 @@ tap_unlink(struct tt_tap *tap)
 	*tap->prev = tap->next;
 	if (tap->next != NULL)
 		tap->next->prev = tap->prev;
+	else if (tap->unsure)
+		w->unsure_end = tap->prev;
 	else if (w->waiting_end == &tap->next)
 		w->waiting_end = tap->prev;
 	else
 		e->waiting_end = tap->prev;
 	tap->prev = NULL;
+	tap->unsure = false;
 }
 
 /* How long the gate of TAP's node has been shut, in all. */
@@ -162,9 +171,39 @@ tap_event(evutil_socket_t fd, short what, void *arg)
 	struct tt_tap *tap = arg;
 
 	(void)fd;
-	(void)what;
+	tap->closed |= (what & EV_CLOSED) != 0;
+	if (tap->unsure)
+		tap_unlink(tap);
 	tap->ready = true;
 	tap_schedule(tap);
+}
+
+static void
+tap_is_unsure(struct tt_tap *tap)
+{
+	struct tt_worker *w = tap->thread->worker;
+
+	tap_unlink(tap);
+	tap->ready = false;
+	tap->unsure = true;
+	tap_append(tap, &w->unsure_end);
+	if (w->unsure_at == INT64_MAX)
+		w->unsure_at = w->now + TAP_UNSURE;
+}
+
+void
+tt_taps_look(struct tt_worker *w)
+{
+	struct tt_tap *tap;
+
+	if (w->now < w->unsure_at)
+		return;
+	w->unsure_at = INT64_MAX;
+	while ((tap = w->unsure) != NULL) {
+		tap_unlink(tap);
+		tap->ready = true;
+		tap_schedule(tap);
+	}
 }
 
 /* --- the tap ------------------------------------------------------------- */
@@ -181,7 +220,7 @@ tt_tap_init(struct tt_tap *tap, struct tt_thread *self, int fd,
 	tap->readable = readable;
 	tap->fd = fd;
 	event_assign(&tap->event, self->worker->base, fd,
-	    EV_READ | EV_ET | EV_PERSIST, tap_event, tap);
+	    EV_READ | EV_CLOSED | EV_ET | EV_PERSIST, tap_event, tap);
 }
 
 int
@@ -239,6 +278,8 @@ tt_tap_read(struct tt_tap *tap, struct tt_chunk **chunk)
 		return n;
 	}
 	c->used = (uint32_t)n;
+	if (n < TT_READ_SIZE && !tap->closed && !tap->packets)
+		tap_is_unsure(tap);
 	if (tap->thread->worker->starved.thread == tap->thread)
 		tt_timer_stop(&tap->thread->worker->starved);
 	if (n <= TT_READ_SIZE / 2) {

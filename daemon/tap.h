@@ -29,10 +29,14 @@ struct tt_tap {
 	uint8_t unfinished;		/* processors that stand within a frame */
 	bool ready;			/* there may be something to read */
 	bool started;
+	bool packets;			/* each read ends with a packet */
+	bool closed;			/* the device has sent its last: read to the end */
+	bool unsure;			/* among the worker's unsure, not the waiting */
 	bool at_window;			/* waits for `held` to fall below the window */
 };
 
-/* Prepares a tap on FD, nonblocking, which stays the caller's.  READABLE is
+/* Prepares a tap on FD, a nonblocking stream, which stays the caller's (for one
+ * whose reads end with each packet, set `packets` before the start).  READABLE is
  * called while there may be something to read and all gates are open; it reads
  * once with tt_tap_read(), and is called again by itself. */
 void tt_tap_init(struct tt_tap *tap, struct tt_thread *self, int fd,

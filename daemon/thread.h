@@ -107,8 +107,8 @@ struct tt_thread {
 
 	struct {			/* at the parent's end */
 		struct tt_worker *worker;
-		struct tt_task in_task, up_task;
-		int64_t inflight;	/* bytes taken and not done, of a blocking kind */
+		struct tt_task task;	/* what stands in the queues is handed over */
+		struct tt_remote *remote;	/* of a kind that blocks, else NULL */
 		bool open;		/* it has entered: its IN is read */
 		bool ended;		/* it has exited: nothing more is sent to it */
 		bool over;		/* its queue is over its limit: it has shut */

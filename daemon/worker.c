@@ -9,9 +9,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "daemon/memory.h"
+#include "daemon/route.h"
 #include "daemon/tap.h"
 #include "daemon/tree.h"
 
@@ -48,7 +51,7 @@ worker_inbox_event(evutil_socket_t fd, short what, void *arg)
 	tt_inbox_handle(&w->inbox);
 }
 
-/* Only ends the wait. */
+/* Only ends the wait: edge-triggered, it need not be read. */
 static void
 worker_timer_event(evutil_socket_t fd, short what, void *arg)
 {
@@ -70,7 +73,9 @@ tt_worker_create(struct tt_tree *tree, unsigned n_nodes, struct tt_error *err)
 	w->run_end = &w->run_first;
 	w->waiting_end = &w->waiting;
 	w->unfinished_end = &w->unfinished;
-	w->timer_next = w->timer_set = w->trim_at = INT64_MAX;
+	w->unsure_end = &w->unsure;
+	w->timer_next = w->timer_set = w->trim_at = w->unsure_at = INT64_MAX;
+	w->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	w->edges = tt_xcalloc(n_nodes, sizeof w->edges[0]);
 	for (i = 0; i < n_nodes; i++)
 		w->edges[i].waiting_end = &w->edges[i].waiting;
@@ -79,11 +84,10 @@ tt_worker_create(struct tt_tree *tree, unsigned n_nodes, struct tt_error *err)
 	w->clock_old = true;
 	tt_worker_clock(w);
 	w->clock_old = true;	/* who runs it may not do so at once */
-	if (config == NULL)
+	if (config == NULL || w->timer_fd < 0)
 		goto fail;
 	/* One OS thread for each loop, and no copies of descriptors. */
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
 	event_config_require_features(config, EV_FEATURE_ET);
 	w->base = event_base_new_with_config(config);
 	if (w->base == NULL)
@@ -96,9 +100,11 @@ tt_worker_create(struct tt_tree *tree, unsigned n_nodes, struct tt_error *err)
 	}
 	w->inbox_event = event_new(w->base, w->inbox.fd, EV_READ | EV_PERSIST,
 	    worker_inbox_event, w);
-	w->timer_event = event_new(w->base, -1, 0, worker_timer_event, w);
+	w->timer_event = event_new(w->base, w->timer_fd,
+	    EV_READ | EV_PERSIST | EV_ET, worker_timer_event, w);
 	if (w->inbox_event == NULL || w->timer_event == NULL ||
-	    event_add(w->inbox_event, NULL) != 0)
+	    event_add(w->inbox_event, NULL) != 0 ||
+	    event_add(w->timer_event, NULL) != 0)
 		goto fail;
 	return w;
 fail:
@@ -124,6 +130,8 @@ tt_worker_destroy(struct tt_worker *worker)
 		tt_inbox_finish(&worker->inbox);
 	if (worker->timer_event != NULL)
 		event_free(worker->timer_event);
+	if (worker->timer_fd >= 0)
+		close(worker->timer_fd);
 	if (worker->base != NULL)
 		event_base_free(worker->base);
 	free(worker->edges);
@@ -186,28 +194,47 @@ worker_has_work(const struct tt_worker *w)
 	return false;
 }
 
-/* Waits for the first timer at most; an event that is set for an earlier time
- * than needed costs one turn, setting it anew for each would cost more. */
+static int64_t
+worker_earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The time when something is to be done without an event. */
+static int64_t
+worker_due(const struct tt_worker *w)
+{
+	return worker_earlier(worker_earlier(w->timer_next, w->trim_at),
+	    worker_earlier(w->unsure_at, tt_routes_due(w)));
+}
+
+/* A timerfd that is set for an earlier time than needed costs one turn, setting it
+ * anew for each would cost more.  The timeouts of libevent would cost a system
+ * call each turn, or be late by a tick. */
+static void
+worker_set_timer(struct tt_worker *w, int64_t due)
+{
+	struct itimerspec spec = { .it_value = { .tv_nsec = 1 } };
+
+	if (due >= w->timer_set)
+		return;
+	if (due > 0) {
+		spec.it_value.tv_sec = due / 1000000000;
+		spec.it_value.tv_nsec = due % 1000000000;
+	}
+	timerfd_settime(w->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+	w->timer_set = due;
+}
+
 static void
 worker_wait(struct tt_worker *w)
 {
-	int64_t next = w->timer_next < w->trim_at ? w->timer_next : w->trim_at;
-	int64_t ns = next - w->now;
-	struct timeval tv;
-
 	if (worker_has_work(w)) {
 		w->clock_old = true;
 		event_base_loop(w->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 		return;
 	}
-	if (next < w->timer_set) {
-		if (ns < 0)
-			ns = 0;
-		tv.tv_sec = ns / 1000000000;
-		tv.tv_usec = (ns % 1000000000 + 999) / 1000;
-		event_add(w->timer_event, &tv);
-		w->timer_set = next;
-	}
+	worker_set_timer(w, worker_due(w));
 	w->clock_old = true;
 	event_base_loop(w->base, EVLOOP_ONCE);
 }
@@ -222,6 +249,8 @@ tt_worker_turn(struct tt_worker *worker)
 	tt_timers_run(w);
 	tt_threads_step(w);
 	worker_run_pumps(w);
+	tt_routes_forward(w);	/* behind the pumps: it may cost us the processor */
+	tt_taps_look(w);
 	tt_taps_reopen(w);	/* last: all of the above may have made room */
 	if (w == w->tree->main)
 		tt_tree_turn(w->tree);

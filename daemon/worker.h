@@ -32,9 +32,10 @@ struct tt_worker {
 
 	struct tt_task *run_first, **run_end;
 	struct tt_timers *timers;	/* by duration */
-	struct event *timer_event;
+	struct event *timer_event;	/* of timer_fd, a timerfd */
+	int timer_fd;
 	int64_t timer_next;		/* no timer is due before, or INT64_MAX */
-	int64_t timer_set;		/* what timer_event waits for, or INT64_MAX */
+	int64_t timer_set;		/* what timer_fd waits for, or INT64_MAX */
 	struct tt_pump *pumps;
 	void *slot;
 
@@ -43,6 +44,9 @@ struct tt_worker {
 	struct tt_tap *unfinished, **unfinished_end;
 	struct tt_timer starved;	/* the oldest unfinished tap has the reserve */
 
+	struct tt_remote *remotes;	/* threads that block, whose home it is */
+	struct tt_tap *unsure, **unsure_end;	/* taps whose last read was short */
+	int64_t unsure_at;		/* when they are looked at, or INT64_MAX */
 	struct tt_thread *steps;	/* closing threads with a step to do */
 	struct tt_thread *gone;		/* to be freed at the end of the turn */
 	struct tt_inbox inbox;
@@ -62,6 +66,9 @@ void tt_timers_finish(struct tt_worker *worker);
 
 /* For tap.c: the oldest unfinished frame brought nothing. */
 void tt_tap_starved(struct tt_timer *timer);
+
+/* For the worker: looks at the taps whose last read was short. */
+void tt_taps_look(struct tt_worker *worker);
 
 /* For thread.c: the next steps of closing threads, and the memory of those that
  * have gone. */

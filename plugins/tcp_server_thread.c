@@ -18,7 +18,11 @@
 
 #define TCP_SERVER_TURN 64		/* connections accepted in one turn */
 #define TCP_SERVER_PAUSE 100000000	/* ns until descriptors are asked for again */
-#define TCP_SERVER_RESIDENT 1100	/* bytes of a connection with what is beneath it */
+
+/* Resident bytes of a connection that is at work, and of each thread beneath it;
+ * silent ones take less. */
+#define TCP_SERVER_CONNECTION 900
+#define TCP_SERVER_PROCESSOR 600
 
 struct tcp_server_config {
 	struct tt_addresses listen;
@@ -141,6 +145,10 @@ tcp_server_accept(struct tt_watch *watch, short what)
 	int i;
 
 	(void)what;
+	if (s->thread.state != TT_RUNNING) {
+		tt_listeners_pause(&s->listeners);	/* it closes: no more children */
+		return;
+	}
 	for (i = 0; i < TCP_SERVER_TURN; i++) {
 		if (tt_listener_accept(watch, &accepted) == 0) {
 			s->out = false;
@@ -243,8 +251,10 @@ static int64_t
 tcp_server_resident(const struct tt_node *node)
 {
 	const struct tcp_server_config *c = node->config;
+	const struct tt_node *pattern = tcp_server_pattern(node);
 
-	return c->max_connections * TCP_SERVER_RESIDENT;
+	return c->max_connections * (TCP_SERVER_CONNECTION +
+	    (pattern != NULL ? pattern->n_children : 0) * TCP_SERVER_PROCESSOR);
 }
 
 const struct tt_kind tt_tcp_server_thread = {

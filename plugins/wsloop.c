@@ -3,6 +3,11 @@
  *      libevent --uv_backend_fd() readable, or time--> pump: uv_run(NOWAIT)
  *          libuv --poll, timer--> libwebsockets --callback--> client's events
  *
+ * A client that wants to write is called by the pump itself while its socket has
+ * taken all that was written before: going through POLLOUT would cost three more
+ * system calls for each turn.  When the socket is full, libwebsockets keeps the rest,
+ * and calls when that has gone.
+ *
  * libwebsockets sets its timers where libuv calls it; what is started from outside
  * needs lws_cancel_service(), once a turn, or its time-outs are lost.  It is never
  * entered twice: what must not happen inside its callbacks waits for the pump. */
@@ -52,7 +57,8 @@ struct tt_wsloop {
 					/* a late callback still finds them */
 	unsigned users;			/* those that have not */
 	unsigned connecting;		/* clients that wait for TCP */
-	bool cancel;			/* lws_cancel_service() is due */
+	bool turn;			/* uv_run() is due, */
+	bool cancel;			/* and lws_cancel_service() before it */
 	bool sweep;			/* a failed connect has left a handle */
 };
 
@@ -73,6 +79,7 @@ struct tt_wsclient {
 	struct lws *doomed;		/* one that was dropped and is not gone yet */
 	bool doomed_reset;
 	bool beginning;			/* within lws_client_connect_via_info() */
+	bool wants;			/* to write */
 	bool broken;			/* a write failed */
 	const struct tt_wsrequest *request;
 	char reason[192];		/* why it ends, as far as is known */
@@ -183,7 +190,7 @@ tt_wsclient_drop(struct tt_wsclient *client, bool reset)
 	client->wsi = NULL;
 	client->request = NULL;
 	wsclient_set_state(client, WSCLIENT_IDLE);
-	client->loop->pump.dirty = true;
+	client->loop->turn = client->loop->pump.dirty = true;
 }
 
 /* --- the pump ------------------------------------------------------------ */
@@ -247,14 +254,36 @@ wsloop_look(struct tt_wsloop *loop)
 	}
 }
 
-/* Whatever is due, and then libevent knows until when it may wait. */
+/* Turns libuv's loop, and again where it asks for that at once; then libevent knows
+ * until when it may wait. */
+static void
+wsloop_turn(struct tt_wsloop *loop)
+{
+	struct timeval tv;
+	int ms = 0, turns;
+
+	loop->turn = false;
+	if (loop->cancel)
+		lws_cancel_service(loop->context);
+	loop->cancel = false;
+	for (turns = 0; turns < 2 && ms == 0; turns++) {
+		uv_run(&loop->uv, UV_RUN_NOWAIT);
+		ms = uv_backend_timeout(&loop->uv);
+	}
+	if (ms == 0)
+		loop->turn = true;
+	if (ms > 0) {
+		tv.tv_sec = ms / 1000;
+		tv.tv_usec = ms % 1000 * 1000;
+		event_add(&loop->timer, &tv);
+	}
+}
+
 static void
 wsloop_run(struct tt_pump *pump)
 {
 	struct tt_wsloop *loop = (struct tt_wsloop *)pump;
 	struct tt_wsclient *c;
-	struct timeval tv;
-	int ms;
 
 	if (loop->connecting > 0)
 		wsloop_look(loop);
@@ -262,18 +291,15 @@ wsloop_run(struct tt_pump *pump)
 		wsclient_kill_doomed(c);
 	if (loop->sweep)
 		wsloop_sweep(loop);
-	if (loop->cancel)
-		lws_cancel_service(loop->context);
-	loop->cancel = false;
-	uv_run(&loop->uv, UV_RUN_NOWAIT);
-	ms = uv_backend_timeout(&loop->uv);
-	if (ms == 0) {
-		loop->pump.dirty = true;
-	} else if (ms > 0) {
-		tv.tv_sec = ms / 1000;
-		tv.tv_usec = ms % 1000 * 1000;
-		event_add(&loop->timer, &tv);
+	if (loop->turn || loop->cancel)
+		wsloop_turn(loop);
+	for (c = loop->clients; c != NULL; c = c->next) {
+		if (!c->wants || !tt_wsclient_is_ready(c) || c->events == NULL)
+			continue;
+		c->wants = false;
+		c->events->writable(c->arg);
 	}
+	loop->pump.dirty |= loop->turn || loop->cancel;
 }
 
 static void
@@ -283,7 +309,7 @@ wsloop_event(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	loop->pump.dirty = true;
+	loop->turn = loop->pump.dirty = true;
 }
 
 /* --- its callbacks ------------------------------------------------------- */
@@ -396,6 +422,7 @@ wsclient_event(struct tt_wsclient *c, struct lws *wsi, enum lws_callback_reasons
 		c->events->opened(c->arg);
 		break;
 	case LWS_CALLBACK_CLIENT_WRITEABLE:
+		c->wants = false;
 		if (c->state == WSCLIENT_OPEN)
 			c->events->writable(c->arg);
 		break;
@@ -511,7 +538,7 @@ tt_wsclient_connect(struct tt_wsclient *client, const struct tt_wsrequest *reque
 	client->reason[0] = '\0';
 	client->broken = false;
 	client->size = 0;
-	client->told = false;
+	client->told = client->wants = false;
 	client->beginning = true;
 	wsclient_set_state(client, WSCLIENT_CONNECTING);
 	client->wsi = lws_client_connect_via_info(&info);
@@ -530,10 +557,8 @@ tt_wsclient_connect(struct tt_wsclient *client, const struct tt_wsrequest *reque
 void
 tt_wsclient_want_write(struct tt_wsclient *client)
 {
-	if (client->state != WSCLIENT_OPEN)
-		return;
-	lws_callback_on_writable(client->wsi);
-	client->loop->pump.dirty = true;
+	if (client->state == WSCLIENT_OPEN)
+		client->wants = client->loop->pump.dirty = true;
 }
 
 bool
@@ -552,10 +577,10 @@ tt_wsclient_write(struct tt_wsclient *client, uint8_t *data, size_t size)
 		/* Outside of a callback nobody but the next one can end it. */
 		client->broken = true;
 		lws_callback_on_writable(client->wsi);
-		return -1;
 	}
-	client->loop->pump.dirty = true;
-	return 0;
+	if (client->broken || lws_partial_buffered(client->wsi))
+		client->loop->turn = client->loop->pump.dirty = true;
+	return client->broken ? -1 : 0;
 }
 
 uint64_t

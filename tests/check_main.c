@@ -24,6 +24,7 @@ Suite *check_log_suite(void);
 Suite *check_notify_suite(void);
 Suite *check_offload_suite(void);
 Suite *check_option_suite(void);
+Suite *check_patience_suite(void);
 Suite *check_queue_suite(void);
 Suite *check_resolve_suite(void);
 Suite *check_route_suite(void);
@@ -31,6 +32,7 @@ Suite *check_sqlite_suite(void);
 Suite *check_stats_suite(void);
 Suite *check_tap_suite(void);
 Suite *check_task_suite(void);
+Suite *check_tcpack_suite(void);
 Suite *check_thread_suite(void);
 Suite *check_tree_suite(void);
 Suite *check_wiring_suite(void);
@@ -54,6 +56,7 @@ static Suite *(*const suites[])(void) = {
 	check_notify_suite,
 	check_offload_suite,
 	check_option_suite,
+	check_patience_suite,
 	check_queue_suite,
 	check_resolve_suite,
 	check_route_suite,
@@ -61,6 +64,7 @@ static Suite *(*const suites[])(void) = {
 	check_stats_suite,
 	check_tap_suite,
 	check_task_suite,
+	check_tcpack_suite,
 	check_thread_suite,
 	check_tree_suite,
 	check_wiring_suite,

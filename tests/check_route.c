@@ -267,6 +267,31 @@ START_TEST(no_batch_is_complete_behind_one_that_was_dropped)
 }
 END_TEST
 
+/* And what comes meanwhile is not taken for it. */
+START_TEST(what_a_thread_keeps_may_become_done_while_it_closes)
+{
+	struct machine_thread *sink;
+
+	route_start("",
+	    "  SourceThread: {}\n"
+	    "  SinkThread: {done: by_test, closing: later}\n");
+	sink = machine_thread("SinkThread");
+	route_send(2);
+	tt_close(&sink->thread, TT_REASON_RESET);
+	route_send(2);
+	ck_assert_uint_eq(sink->n_held, 2);
+	ck_assert_uint_eq(sink->thread.in.frames, 4);
+	machine_done(sink, 1);
+	machine_done(sink, 1);
+	ck_assert_uint_eq(machine_last("completed", "SourceThread"), 2);
+	machine_until(machine.tree->phase == TT_ENDED);
+	ck_assert_uint_eq(route_dropped("SinkThread", TT_REASON_TERMINATED), 2);
+	ck_assert_uint_eq(machine_count("completed", NULL), 2);
+	machine_end();
+	ck_assert_int_eq(machine.status, 1);	/* nobody had asked it to */
+}
+END_TEST
+
 static void
 route_close_origin(struct tt_thread *self, uint64_t seq)
 {
@@ -598,6 +623,8 @@ check_route_suite(void)
 	tcase_add_test(answers,
 	    a_batch_is_complete_when_its_last_durable_user_has_answered);
 	tcase_add_test(answers, no_batch_is_complete_behind_one_that_was_dropped);
+	tcase_add_test(answers,
+	    what_a_thread_keeps_may_become_done_while_it_closes);
 	tcase_add_test(answers,
 	    an_origin_may_close_when_it_is_told_or_be_gone_before);
 	tcase_set_timeout(limit, 60);

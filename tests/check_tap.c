@@ -63,6 +63,16 @@ tap_feed(struct machine_thread *t, int c, size_t size)
 	return done;
 }
 
+/* Turns for NS. */
+static void
+tap_pass(int64_t ns)
+{
+	int64_t end = tt_now(&sink->thread) + ns;
+
+	while (tt_now(&sink->thread) < end)
+		machine_settle();
+}
+
 static void
 tap_close_peer(struct machine_thread *t)
 {
@@ -251,11 +261,13 @@ START_TEST(taps_read_only_while_there_is_memory)
 {
 	struct tt_pump pump = { .run = tap_pump };
 	struct machine_thread *source;
-	int64_t limit = 1024 * KIB;
+	int64_t limit = 1024 * KIB, begin;
 	unsigned held, i;
 
+	/* Not durable: what is completed would wake the worker. */
 	tap_start("memory: 1MiB", "  SourceThread: {}\n"
-	    "  SinkThread: {done: by_test, queue: {bytes: 64MiB}}\n");
+	    "  SinkThread: {done: by_test, durable: false, "
+	    "queue: {bytes: 64MiB}}\n");
 	source = machine_thread("SourceThread");
 	for (i = 0; i < 20; i++) {
 		ssize_t n = tap_write(source, 'x', 100 * KIB);
@@ -271,7 +283,10 @@ START_TEST(taps_read_only_while_there_is_memory)
 	ck_assert_int_gt(tt_tap_closed_time(&source->tap), 0);
 	tt_pump_add(&sink->thread, &pump);
 	pump.dirty = true;
+	begin = tt_now(&sink->thread);
 	machine_until(machine_count("data", NULL) > held);
+	/* It does not wait for the timer that gives free lists back. */
+	ck_assert_int_lt(tt_now(&sink->thread) - begin, 3000000000);
 	tt_pump_remove(&sink->thread, &pump);
 	machine_settle();
 	machine_done(sink, sink->n_held);
@@ -379,7 +394,7 @@ START_TEST(the_oldest_is_not_closed_while_it_brings_something)
 	tap_start("memory: 4MiB", tap_server);
 	tap_fill(c, 64);
 	for (i = 0; i < 6; i++) {
-		usleep(300000);
+		tap_pass(300000000);
 		tap_feed(c[0], 'x', 1);
 	}
 	ck_assert_uint_eq(machine_count("closed", NULL), 0);
@@ -399,10 +414,7 @@ START_TEST(the_oldest_is_not_closed_while_its_gate_is_shut)
 	tap_fill(c, 64);
 	machine.unchecked = true;	/* the gate is ours */
 	tt_gate_shut(machine.tree->main, c[0]->thread.node);
-	usleep(1200000);
-	machine_settle();
-	usleep(100000);
-	machine_settle();
+	tap_pass(1200000000);
 	ck_assert_uint_eq(machine_count("closed", NULL), 0);
 	tt_gate_open(machine.tree->main, c[0]->thread.node);
 	machine.unchecked = false;

@@ -214,13 +214,19 @@ START_TEST(a_thread_on_demand_that_cannot_enter_is_none)
 
 	snprintf(text, sizeof text, "  ServerThread:\n"
 	    "    ConnectionThread: {enter: %s, FrameThread: {}}\n"
-	    "  SinkThread: {}\n", ways[_i]);
+	    "  SinkThread: {}\n"
+	    "  GroupThread: {IN: data, ViewerThread: {}}\n", ways[_i]);
 	thread_start(text);
+	/* Another that ends at that moment is not forgotten. */
+	tt_close(&machine_add("GroupThread", "ViewerThread")->thread,
+	    TT_REASON_PEER);
 	ck_assert_ptr_null(machine_connect("ServerThread"));
 	ck_assert_ptr_null(machine_connect("ServerThread"));
 	machine_settle();
-	ck_assert_uint_eq(machine_count("exit", C1), 1);
-	ck_assert_uint_eq(machine_count("closed", NULL), 0);
+	ck_assert_uint_eq(machine_count("exit",
+	    "ServerThread/ConnectionThread#2"), 1);
+	ck_assert_uint_eq(machine_count("closed", NULL), 1);
+	ck_assert_uint_eq(machine_count("closed", "GroupThread/ViewerThread#1"), 1);
 	ck_assert_ptr_null(machine_thread("ServerThread")->thread.children);
 	/* What it had sent is not waited for. */
 	machine_end();
@@ -262,7 +268,7 @@ START_TEST(a_thread_beneath_one_on_demand_that_cannot_enter_closes_it)
 	ck_assert_ptr_nonnull(machine_connect("ServerThread"));
 	machine_until(machine_count("closed", C1) == 1);
 	ck_assert_uint_eq(machine_last("closed", C1),
-	    strncmp(ways[_i][0], "close", 5) == 0 ? TT_REASON_RESET :
+	    strcmp(ways[_i][0], "close") == 0 ? TT_REASON_RESET :
 	    TT_REASON_FAILED);
 	machine_assert_order("closed", F1, "closed", C1);
 	ck_assert_int_eq(machine.tree->phase, TT_READY);
@@ -416,17 +422,28 @@ END_TEST
 
 START_TEST(what_comes_to_a_thread_that_closes_is_dropped_for_its_reason)
 {
+	struct tt_origin *o;
+	struct tt_batch *b;
+	struct tt_chunk *c;
 	struct machine_thread *v;
 
 	thread_start(thread_viewers);
 	v = machine_add("GroupThread", "ViewerThread");
-	machine_send(machine_thread("SourceThread"), 'x', 1);
+	o = tt_origin_create(&machine.tree->memory, NULL, 1, "", "");
+	c = tt_chunk_create(o, 2);
+	b = tt_batch_create(o, c, 2);
+	tt_batch_add(b, 0, 1);
+	tt_batch_add(b, 1, 1);
 	tt_close(&v->thread, TT_REASON_FRAME_TIMEOUT);
-	machine_settle();
-	machine_send(machine_thread("SourceThread"), 'x', 1);
-	machine_settle();
-	ck_assert_uint_eq(machine_count("data", "GroupThread/ViewerThread#1"), 0);
-	ck_assert_uint_eq(machine_count("data", "GroupThread/TakerThread"), 2);
+	tt_send_child(&v->thread, 0, b);
+	tt_send_child(&v->thread, 0, b);
+	tt_batch_unref(b);
+	tt_chunk_unref(c);
+	tt_origin_unref(o);
+	machine_until(machine_count("closed", NULL) == 1);
+	ck_assert_uint_eq(machine_count("data", NULL), 0);
+	ck_assert_uint_eq(machine_edge("GroupThread/ViewerThread")->in.dropped
+	    [TT_REASON_FRAME_TIMEOUT], 4);
 	machine_end();
 }
 END_TEST

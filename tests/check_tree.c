@@ -129,23 +129,25 @@ START_TEST(a_thread_that_cannot_enter_ends_the_start_with_status_1)
 }
 END_TEST
 
-static const char *const tree_later[] = { "SinkThread", "SlowThread",
-    "GroupThread/TakerThread" };
+/* One that enters later, and its path. */
+static const struct tree_late {
+	const char *text, *path;
+} tree_late[] = {
+	{ "  SourceThread: {}\n  SinkThread: {enter: later}\n", "SinkThread" },
+	{ "  SourceThread: {}\n  SlowThread: {enter: later}\n", "SlowThread" },
+	{ "  SourceThread: {}\n"
+	  "  GroupThread: {IN: data, TakerThread: {enter: later}}\n",
+	  "GroupThread/TakerThread" },
+};
 
 START_TEST(a_thread_that_cannot_enter_later_ends_the_start_with_status_1)
 {
 	static struct tt_error err = { "no more" };
-	static const char *const texts[] = {
-		"  SourceThread: {}\n  SinkThread: {enter: later}\n",
-		"  SourceThread: {}\n  SlowThread: {enter: later}\n",
-		"  SourceThread: {}\n"
-		    "  GroupThread: {IN: data, TakerThread: {enter: later}}\n",
-	};
 
-	machine_start("", texts[_i]);
-	machine_until(machine_count("enter", tree_later[_i]) == 1);
+	machine_start("", tree_late[_i].text);
+	machine_until(machine_count("enter", tree_late[_i].path) == 1);
 	machine_settle();
-	tree_entered(machine_thread(tree_later[_i]), &err);
+	tree_entered(machine_thread(tree_late[_i].path), &err);
 	tree_until_ended();
 	ck_assert(!machine.ready);
 	ck_assert_uint_eq(machine_count("enter", "SourceThread"), 0);
@@ -156,19 +158,12 @@ END_TEST
 
 START_TEST(a_stop_while_starting_takes_down_what_there_is)
 {
-	static const char *const texts[] = {
-		"  SourceThread: {}\n  SinkThread: {enter: later}\n",
-		"  SourceThread: {}\n  SlowThread: {enter: later}\n",
-		"  SourceThread: {}\n"
-		    "  GroupThread: {IN: data, TakerThread: {enter: later}}\n",
-	};
-
-	machine_start("", texts[_i]);
-	machine_until(machine_count("enter", tree_later[_i]) == 1);
+	machine_start("", tree_late[_i].text);
+	machine_until(machine_count("enter", tree_late[_i].path) == 1);
 	tt_tree_stop(machine.tree);
 	tree_until_ended();
 	ck_assert(!machine.ready);
-	ck_assert_uint_eq(machine_count("exit", tree_later[_i]), 1);
+	ck_assert_uint_eq(machine_count("exit", tree_late[_i].path), 1);
 	machine_end();
 	ck_assert_int_eq(machine.status, 0);
 }

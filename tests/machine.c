@@ -19,6 +19,9 @@
 
 struct machine machine;
 
+/* Where state_dirs are made. */
+static char machine_base[64] = "/tmp";
+
 /* --- the record ---------------------------------------------------------- */
 
 static void
@@ -145,7 +148,8 @@ machine_make(const char *daemon, const char *text)
 	memset(&machine, 0, sizeof machine);
 	pthread_mutex_init(&machine.mutex, NULL);
 	pthread_cond_init(&machine.permitted, NULL);
-	snprintf(machine.dir, sizeof machine.dir, "/tmp/check_machine.XXXXXX");
+	snprintf(machine.dir, sizeof machine.dir, "%.40s/check_machine.XXXXXX",
+	    machine_base);
 	ck_assert_ptr_nonnull(mkdtemp(machine.dir));
 	n = asprintf(&yaml, "taskthread: 1\ndaemon: {state_dir: %s/state%s%s}\n"
 	    "MasterThread:\n%s", machine.dir, *daemon != '\0' ? ", " : "", daemon,
@@ -206,14 +210,20 @@ int
 machine_exit_status(void (*body)(void))
 {
 	int status;
-	pid_t pid = fork();
+	pid_t pid;
 
+	/* It may end before it can clean up. */
+	snprintf(machine_base, sizeof machine_base, "/tmp/check_machine.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(machine_base));
+	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
 		body();
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	nftw(machine_base, machine_remove, 16, FTW_DEPTH | FTW_PHYS);
+	snprintf(machine_base, sizeof machine_base, "/tmp");
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -307,7 +317,7 @@ machine_turn(void)
 void
 machine_settle(void)
 {
-	static const struct timeval soon = { 0, 1000 };
+	static const struct timeval soon = { 0, 0 };
 	const struct tt_worker *w = machine.tree->main;
 	int quiet = 0;
 

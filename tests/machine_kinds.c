@@ -123,6 +123,7 @@ kinds_tap_enter(struct machine_thread *t, struct tt_error *err)
 		t->peer = fds[1];
 	}
 	tt_tap_init(&t->tap, &t->thread, t->fd, t->origin, c->window, kinds_readable);
+	t->tap.packets = true;
 	return tt_tap_start(&t->tap);
 }
 

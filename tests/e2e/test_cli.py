@@ -4,7 +4,6 @@ import glob
 import os
 import re
 import signal
-import tempfile
 
 import tt
 
@@ -20,7 +19,7 @@ MasterThread:
 
 
 def written(text, name="tree.yaml"):
-    path = os.path.join(tempfile.mkdtemp(prefix="taskthread-"), name)
+    path = os.path.join(tt.directory(), name)
     with open(path, "w") as f:
         f.write(text)
     return path

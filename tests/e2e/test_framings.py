@@ -2,7 +2,6 @@
 """Each framing, cut everywhere, and what breaks it."""
 import os
 import struct
-import tempfile
 
 import tt
 
@@ -156,7 +155,7 @@ MasterThread:
 
 
 def test_a_unix_listener():
-    where = os.path.join(tempfile.mkdtemp(prefix="taskthread-"), "in")
+    where = os.path.join(tt.directory(), "in")
     with tt.Daemon(tt.tree(listen="unix:" + where)) as d:
         import socket
         s = socket.socket(socket.AF_UNIX)

@@ -48,9 +48,11 @@ def test_the_unit_verifies():
 
 
 def installed(c):
-    """Puts daemon, unit and file where the unit looks for them."""
-    text = unit()
-    daemon, file = re.search(r"(?m)^ExecStart=(\S+) -c (\S+)$", text).groups()
+    """Puts daemon, unit and file where an installation without a prefix has them: one
+    below /tmp or /home would be hidden by the unit itself."""
+    daemon, file = "/usr/local/sbin/taskthreadd", "/etc/taskthread/taskthread.yaml"
+    text, n = re.subn(r"(?m)^ExecStart=\S+ -c \S+$", "ExecStart=%s -c %s" % (daemon, file), unit())
+    assert n == 1, text
     os.makedirs(os.path.dirname(c.root + daemon), exist_ok=True)
     shutil.copy(tt.DAEMON, c.root + daemon)
     c.write("/etc/systemd/system/taskthread.service", text)

@@ -3,6 +3,7 @@
 A test file imports it, has functions called test_..., and ends with tt.main().
 Nothing here waits for a time: all waiting is for an event, with a deadline that
 is far beyond what a slow machine needs."""
+import atexit
 import contextlib
 import json
 import os
@@ -45,6 +46,13 @@ def until(what, condition, deadline=None):
             raise AssertionError("waited in vain for " + what)
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
+
+
+def directory():
+    """An empty directory, that goes when the tests have ended."""
+    path = tempfile.mkdtemp(prefix="taskthread-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
 
 
 def run(*args, **more):
