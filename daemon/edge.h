@@ -6,6 +6,7 @@
 #ifndef TT_DAEMON_EDGE_H
 #define TT_DAEMON_EDGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/signal.h"
@@ -29,6 +30,8 @@ struct tt_edge {
 	unsigned shuts;
 	int64_t shut_since, shut_time;	/* ns */
 	struct tt_tap *waiting, **waiting_end;
+	struct tt_edge *next_open;	/* on the worker's list of open nodes, */
+	bool is_open;			/* if it stands there */
 };
 
 #endif

@@ -552,10 +552,12 @@ route_forward(struct tt_remote *remote)
 void
 tt_routes_forward(struct tt_worker *worker)
 {
-	bool now = worker->tree->phase != TT_READY;
 	struct tt_remote *r;
+	bool now;
 
 	for (r = worker->remotes; r != NULL; r = r->next) {
+		/* Only here: the phase is the main worker's, who has them all. */
+		now = worker->tree->phase != TT_READY;
 		if (r->since == 0 || !route_has_room(r) ||
 		    !route_is_readable(r->thread))
 			continue;

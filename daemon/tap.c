@@ -1,9 +1,11 @@
 /* tap.c - taps and their gates.
  *
- * A ready tap stands on the run list.  When its turn comes and a gate is shut it
- * goes to the gate instead: to its node's list, to the worker's list for memory,
- * or, at its own window, to none, because what its origin holds tells it.  An
- * opened gate hands its list to the worker's, from which a turn takes a slice.
+ * A ready tap stands on the worker's list of taps.  When its turn comes and a gate
+ * is shut, or others wait there, it waits behind them: on its node's list, on the
+ * worker's list for memory, or, at its own window, on none, because what its origin
+ * holds tells it.  A node whose gate has opened stands on the worker's list of open
+ * nodes.  Whoever waits is taken from there when it may read, and reads at once, so
+ * nobody loses a place; open nodes take turns.
  *
  * A read that brought less than it asked for has emptied the socket (epoll(7)), and
  * a second one to make sure would double the system calls of small frames.  There
@@ -19,7 +21,6 @@
 #include "config/loader.h"
 #include "daemon/worker.h"
 
-#define TAP_SLICE 16			/* taps that reopen in one turn */
 #define TAP_STARVED 1000000000		/* ns that the oldest frame may bring nothing */
 #define TAP_UNSURE 1000000000		/* ns until unsure taps are looked at */
 
@@ -132,6 +133,47 @@ tap_wait_ends(struct tt_tap *tap)
 	tap->waits_since = 0;
 }
 
+/* The gate of E is open, and taps wait there. */
+static void
+tap_list_open(struct tt_worker *w, struct tt_edge *e)
+{
+	if (e->is_open)
+		return;
+	e->is_open = true;
+	e->next_open = NULL;
+	*w->open_end = e;
+	w->open_end = &e->next_open;
+}
+
+static struct tt_edge *
+tap_first_open(struct tt_worker *w)
+{
+	struct tt_edge *e;
+
+	while ((e = w->open) != NULL && (e->shuts > 0 || e->waiting == NULL)) {
+		e->is_open = false;
+		w->open = e->next_open;
+		if (w->open == NULL)
+			w->open_end = &w->open;
+	}
+	return e;
+}
+
+/* All gates but its own window are open, and nobody is before it. */
+static void
+tap_read(struct tt_tap *tap)
+{
+	if (!tap_has_window(tap)) {
+		tap_wait_begins(tap);
+		tap->at_window = true;
+		return;
+	}
+	tap_wait_ends(tap);
+	tap->readable(tap);
+	if (tap->started && tap->ready)
+		tt_task_reschedule_tap(&tap->task);
+}
+
 static void
 tap_run(struct tt_task *task)
 {
@@ -141,28 +183,71 @@ tap_run(struct tt_task *task)
 
 	if (!tap->started || !tap->ready)
 		return;
-	if (e->shuts > 0) {
+	if (e->shuts > 0 || e->waiting != NULL) {
 		tap_wait_begins(tap);
 		tap_append(tap, &e->waiting_end);
-	} else if (!tap_has_window(tap)) {
-		tap_wait_begins(tap);
-		tap->at_window = true;
-	} else if (!tap_has_memory(tap)) {
+		if (e->shuts == 0)
+			tap_list_open(w, e);
+	} else if (!tap_has_memory(tap) ||
+	    (w->waiting != NULL && w->unfinished != tap)) {
 		tap_wait_begins(tap);
 		tap_append(tap, &w->waiting_end);
 	} else {
-		tap_wait_ends(tap);
-		tap->readable(tap);
-		if (tap->started && tap->ready)
-			tt_task_reschedule(&tap->task);
+		tap_read(tap);
 	}
+}
+
+/* The next of those that wait and may read, or NULL: the oldest unfinished frame,
+ * which may use the reserve; who waits for memory; the open nodes' in turn. */
+static struct tt_tap *
+tap_next(struct tt_worker *w)
+{
+	struct tt_tap *tap = w->unfinished;
+	struct tt_edge *e;
+
+	if (tap != NULL && tap->prev != NULL && !tap->unsure &&
+	    tap_edge(tap)->shuts == 0 && tap_has_memory(tap))
+		return tap;
+	while ((tap = w->waiting) != NULL) {
+		if (tap_edge(tap)->shuts == 0)
+			return tap_has_memory(tap) ? tap : NULL;
+		tap_unlink(tap);
+		tap_append(tap, &tap_edge(tap)->waiting_end);
+	}
+	e = tap_first_open(w);
+	return e != NULL && tap_has_memory(e->waiting) ? e->waiting : NULL;
+}
+
+bool
+tt_taps_may_read(struct tt_worker *w)
+{
+	return tap_next(w) != NULL;
+}
+
+bool
+tt_taps_read_one(struct tt_worker *w)
+{
+	struct tt_tap *tap = tap_next(w);
+	struct tt_edge *e;
+
+	if (tap == NULL)
+		return false;
+	e = tap_edge(tap);
+	tap_unlink(tap);
+	if (e == w->open && w->open_end != &e->next_open) {
+		w->open = e->next_open;
+		e->is_open = false;
+		tap_list_open(w, e);
+	}
+	tap_read(tap);
+	return true;
 }
 
 static void
 tap_schedule(struct tt_tap *tap)
 {
 	if (tap->started && tap->ready && tap->prev == NULL && !tap->at_window)
-		tt_task_reschedule(&tap->task);
+		tt_task_reschedule_tap(&tap->task);
 }
 
 static void
@@ -278,7 +363,8 @@ tt_tap_read(struct tt_tap *tap, struct tt_chunk **chunk)
 		return n;
 	}
 	c->used = (uint32_t)n;
-	if (n < TT_READ_SIZE && !tap->closed && !tap->packets)
+	tap->thread->worker->turn_bytes += (uint32_t)n;
+	if (n < TT_READ_SIZE && tap->started && !tap->closed && !tap->packets)
 		tap_is_unsure(tap);
 	if (tap->thread->worker->starved.thread == tap->thread)
 		tt_timer_stop(&tap->thread->worker->starved);
@@ -352,22 +438,17 @@ tt_gate_open(struct tt_worker *worker, const struct tt_node *node)
 	if (--e->shuts > 0)
 		return;
 	e->shut_time += worker->now - e->shut_since;
-	if (e->waiting == NULL)
-		return;
-	*worker->waiting_end = e->waiting;
-	e->waiting->prev = worker->waiting_end;
-	worker->waiting_end = e->waiting_end;
-	e->waiting = NULL;
-	e->waiting_end = &e->waiting;
+	if (e->waiting != NULL)
+		tap_list_open(worker, e);
 }
 
 /* The memory is full of unfinished frames, nothing in a queue will make room, and
  * the oldest of them brings nothing: it is in everybody's way. */
-static void
-tap_watch_starved(struct tt_worker *w)
+void
+tt_taps_watch_starved(struct tt_worker *w)
 {
 	struct tt_tap *oldest = w->unfinished;
-	bool starved = w->waiting != NULL && oldest != NULL && !oldest->ready &&
+	bool starved = (w->waiting != NULL || tap_first_open(w) != NULL) && oldest != NULL && !oldest->ready &&
 	    w->outstanding == 0 && tap_edge(oldest)->shuts == 0;
 
 	if (!starved)
@@ -390,34 +471,4 @@ tt_tap_starved(struct tt_timer *timer)
 	if (tap_edge(oldest)->shuts == 0 && !oldest->ready &&
 	    recv(oldest->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
 		tt_close(timer->thread, TT_REASON_MEMORY);
-}
-
-/* How many taps may read: no more than there is room for, or those that come too
- * late would have lost their place. */
-static unsigned
-tap_slice(const struct tt_tap *tap)
-{
-	const struct tt_memory *m = tap->origin->memory;
-	int64_t room = (m->limit - m->reserve - tap_memory_used(tap)) / TT_READ_SIZE;
-
-	return room < 1 ? 1 : room < TAP_SLICE ? (unsigned)room : TAP_SLICE;
-}
-
-void
-tt_taps_reopen(struct tt_worker *w)
-{
-	struct tt_tap *tap = w->unfinished;
-	unsigned slice;
-
-	if (tap != NULL && tap->prev != NULL && tap_has_memory(tap) &&
-	    tap_edge(tap)->shuts == 0) {
-		tap_unlink(tap);
-		tap_schedule(tap);
-	}
-	slice = w->waiting != NULL ? tap_slice(w->waiting) : 0;
-	while (slice-- > 0 && (tap = w->waiting) != NULL && tap_has_memory(tap)) {
-		tap_unlink(tap);
-		tap_schedule(tap);
-	}
-	tap_watch_starved(w);
 }

@@ -72,7 +72,12 @@ void tt_tap_held_fell(struct tt_tap *tap);
 void tt_gate_shut(struct tt_worker *worker, const struct tt_node *node);
 void tt_gate_open(struct tt_worker *worker, const struct tt_node *node);
 
-/* Lets as many waiting taps run as a turn may, while there is memory. */
-void tt_taps_reopen(struct tt_worker *worker);
+/* Lets the next tap read of those that have waited and may; false: there is none.
+ * And says whether there is one. */
+bool tt_taps_read_one(struct tt_worker *worker);
+bool tt_taps_may_read(struct tt_worker *worker);
+
+/* Watches whether the oldest unfinished frame is in everybody's way. */
+void tt_taps_watch_starved(struct tt_worker *worker);
 
 #endif

@@ -31,29 +31,43 @@ tt_task_init(struct tt_task *task, struct tt_thread *self,
 	task->callback = callback;
 }
 
-void
-tt_task_reschedule(struct tt_task *task)
+static void
+task_append(struct tt_task *task, struct tt_task ***end)
 {
-	struct tt_worker *w = task->worker;
-
 	if (task->prev != NULL)
 		return;
 	task->next = NULL;
-	task->prev = w->run_end;
-	*w->run_end = task;
-	w->run_end = &task->next;
+	task->prev = *end;
+	**end = task;
+	*end = &task->next;
+}
+
+void
+tt_task_reschedule(struct tt_task *task)
+{
+	task_append(task, &task->worker->run_end);
+}
+
+void
+tt_task_reschedule_tap(struct tt_task *task)
+{
+	task_append(task, &task->worker->tap_end);
 }
 
 void
 tt_task_cancel(struct tt_task *task)
 {
+	struct tt_worker *w = task->worker;
+
 	if (task->prev == NULL)
 		return;
 	*task->prev = task->next;
 	if (task->next != NULL)
 		task->next->prev = task->prev;
+	else if (w->tap_end == &task->next)
+		w->tap_end = task->prev;
 	else
-		task->worker->run_end = task->prev;
+		w->run_end = task->prev;
 	task->prev = NULL;
 }
 

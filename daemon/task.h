@@ -28,7 +28,12 @@ void tt_task_init(struct tt_task *task, struct tt_thread *self,
 /* Puts TASK at the end of its worker's run list, if it is not on it. */
 void tt_task_reschedule(struct tt_task *task);
 
-/* Takes TASK off the run list, if it is on it. */
+/* The same on the list of the ready taps, of which one runs when the run list is
+ * empty: what one read brought is handled, while it is in the cache, before the
+ * next read. */
+void tt_task_reschedule_tap(struct tt_task *task);
+
+/* Takes TASK off its list, if it is on one. */
 void tt_task_cancel(struct tt_task *task);
 
 /* Runs a callback while FD is ready, level-triggered. */

@@ -192,7 +192,8 @@ const char *tt_state_path(const struct tt_thread *self, const char *path, char *
 
 struct tt_memory *tt_memory(const struct tt_thread *self);
 
-/* A connection's number. */
+/* A connection's number, or 0 when none can be had: then it is to be refused; why
+ * was logged. */
 uint64_t tt_next_connection(struct tt_thread *self);
 
 /* The first of 2^32 positions for a websocket master, or 0 with ERR set. */

@@ -220,7 +220,7 @@ tt_tree_turn(struct tt_tree *tree)
 	const struct tt_worker *w = tree->main;
 
 	if (tree->phase != TT_DRAINING || w->outstanding > 0 ||
-	    w->run_first != NULL || w->steps != NULL)
+	    w->run_first != NULL || w->tap_first != NULL || w->steps != NULL)
 		return;
 	tree->phase = TT_TAKING_DOWN;
 	tt_close(tree->root, TT_REASON_STOP);

@@ -18,7 +18,9 @@
 #include "daemon/tap.h"
 #include "daemon/tree.h"
 
-#define WORKER_BUDGET 256		/* tasks of one turn */
+#define WORKER_BUDGET 256		/* tasks of one turn, */
+#define WORKER_BYTES (256 << 10)	/* and bytes that taps read in it: what was */
+					/* read is in the cache when it is sent */
 #define WORKER_IDLE 5000000000		/* ns until free lists go back */
 
 static int64_t
@@ -71,7 +73,9 @@ tt_worker_create(struct tt_tree *tree, unsigned n_nodes, struct tt_error *err)
 
 	w->tree = tree;
 	w->run_end = &w->run_first;
+	w->tap_end = &w->tap_first;
 	w->waiting_end = &w->waiting;
+	w->open_end = &w->open;
 	w->unfinished_end = &w->unfinished;
 	w->unsure_end = &w->unsure;
 	w->timer_next = w->timer_set = w->trim_at = w->unsure_at = INT64_MAX;
@@ -146,9 +150,19 @@ worker_run_tasks(struct tt_worker *w)
 	unsigned budget = WORKER_BUDGET;
 	struct tt_task *task;
 
-	if (w->run_first != NULL)
+	if (w->run_first != NULL || w->tap_first != NULL)
 		w->trim_at = w->now + WORKER_IDLE;
-	while ((task = w->run_first) != NULL && budget-- > 0) {
+	w->turn_bytes = 0;
+	for (; budget > 0; budget--) {
+		task = w->run_first;
+		if (task == NULL && w->turn_bytes >= WORKER_BYTES)
+			break;
+		if (task == NULL && tt_taps_read_one(w))
+			continue;
+		if (task == NULL)
+			task = w->tap_first;
+		if (task == NULL)
+			break;
 		tt_task_cancel(task);
 		task->callback(task);
 	}
@@ -182,11 +196,12 @@ worker_trim(struct tt_worker *w)
 }
 
 static bool
-worker_has_work(const struct tt_worker *w)
+worker_has_work(struct tt_worker *w)
 {
 	const struct tt_pump *pump;
 
-	if (w->run_first != NULL || w->steps != NULL)
+	if (w->run_first != NULL || w->tap_first != NULL || w->steps != NULL ||
+	    tt_taps_may_read(w))
 		return true;
 	for (pump = w->pumps; pump != NULL; pump = pump->next)
 		if (pump->dirty)
@@ -251,7 +266,7 @@ tt_worker_turn(struct tt_worker *worker)
 	worker_run_pumps(w);
 	tt_routes_forward(w);	/* behind the pumps: it may cost us the processor */
 	tt_taps_look(w);
-	tt_taps_reopen(w);	/* last: all of the above may have made room */
+	tt_taps_watch_starved(w);
 	if (w == w->tree->main)
 		tt_tree_turn(w->tree);
 	tt_threads_free(w);

@@ -1,9 +1,9 @@
 /* worker.h - an OS thread with one libevent loop, on which threads run.
  *
- * A turn is: the run list for a budget, timers, steps of closing threads, the
- * dirty pumps, the waiting taps for which there is room again, and one pass of
- * libevent's loop (the inbox is one of its events), which waits only when nothing
- * is left to run. */
+ * A turn is: the run list and the taps that may read, for a budget; timers; steps
+ * of closing threads; the dirty pumps; what was gathered for threads that block;
+ * and one pass of libevent's loop (the inbox is one of its events), which waits
+ * only when nothing is left to run. */
 #ifndef TT_DAEMON_WORKER_H
 #define TT_DAEMON_WORKER_H
 
@@ -31,6 +31,8 @@ struct tt_worker {
 	bool stop;
 
 	struct tt_task *run_first, **run_end;
+	struct tt_task *tap_first, **tap_end;	/* ready taps */
+	uint32_t turn_bytes;		/* that taps have read in this turn */
 	struct tt_timers *timers;	/* by duration */
 	struct event *timer_event;	/* of timer_fd, a timerfd */
 	int timer_fd;
@@ -41,6 +43,7 @@ struct tt_worker {
 
 	/* Taps that wait for room in the memory, and taps within a frame. */
 	struct tt_tap *waiting, **waiting_end;
+	struct tt_edge *open, **open_end;	/* open nodes whose taps wait */
 	struct tt_tap *unfinished, **unfinished_end;
 	struct tt_timer starved;	/* the oldest unfinished tap has the reserve */
 

@@ -496,7 +496,8 @@ tcp_connection_check_window(struct tt_check *check, struct tcp_connection_config
 		least += tcp_connection_unfinished(max);
 	}
 	if (c->window == 0)
-		c->window = frames + TT_READ_SIZE;
+		c->window = frames + TT_READ_SIZE > least ?
+		    frames + TT_READ_SIZE : least;
 	else if (c->window < least)
 		tt_check_error(check, "window", "a larger window, or a smaller max of "
 		    "the framing below", "a window of %" PRId64 " bytes cannot hold "

@@ -118,14 +118,20 @@ tcp_server_connect(struct tcp_server *s, const struct tt_accepted *a)
 		.fd = a->fd, .inet = a->inet, .floods = &s->floods
 	};
 	struct tt_error err;
+	uint64_t number;
 	char path[512];
 
 	if (s->connections >= c->max_connections) {
 		tcp_server_refuse(s, a->fd, a->peer);
 		return;
 	}
+	number = tt_next_connection(&s->thread);
+	if (number == 0) {		/* which has said why: the device tries again */
+		close(a->fd);
+		return;
+	}
 	accepted.origin = tt_origin_create(tt_memory(&s->thread), s->pattern,
-	    tt_next_connection(&s->thread), a->peer, a->local);
+	    number, a->peer, a->local);
 	accepted.origin->opened_at = tt_wall_now(&s->thread);
 	if (tt_add_child(&s->thread, s->pattern, tcp_server_prepare, &accepted,
 	    &err) == NULL) {

@@ -8,11 +8,7 @@
  * While it is open, frames are taken from the log at the cursor `sent`, encoded into
  * a block, and written whenever the socket is ready for it.  What the destination
  * confirms moves the cursor `confirmed`; when the connection is lost, sent goes back
- * to it.  A pong confirms what was sent before its ping.
- *
- * With pongs, what is under way has a bound that grows with each quick pong and
- * shrinks with each slow one: a destination that reads slowly must be able to answer
- * within ack_timeout, or it would get the same frames again and again. */
+ * to it.  A pong confirms what was sent before its ping. */
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -25,26 +21,19 @@
 #include "plugins/wsloop.h"
 #include "plugins/wsoptions.h"
 #include "plugins/wssender.h"
+#include "plugins/wswindow.h"
 
 #define WEBSOCKET_SUB_BLOCKS 8		/* written in one turn */
 #define WEBSOCKET_SUB_REPEAT 1000000000	/* ns until a ping is repeated */
 #define WEBSOCKET_SUB_PACE 5000000	/* ns between pings that nothing hurries */
 #define WEBSOCKET_SUB_END 2000000000	/* ns that a close may take, */
 #define WEBSOCKET_SUB_LEAVE 1000000000	/* and one when the daemon stops */
-#define WEBSOCKET_SUB_PINGS 32		/* of which the pongs are known */
 #define WEBSOCKET_SUB_REFUSALS 10	/* lines a second */
 #define WEBSOCKET_SUB_HURRY 1000000000	/* ns between attempts while draining */
 
 enum websocket_sub_state {
 	WEBSOCKET_SUB_RESTING, WEBSOCKET_SUB_RESOLVING, WEBSOCKET_SUB_CONNECTING,
 	WEBSOCKET_SUB_OPEN, WEBSOCKET_SUB_ENDING, WEBSOCKET_SUB_LEAVING
-};
-
-/* A ping on this connection, and what had been sent before it. */
-struct websocket_sub_ping {
-	uint64_t position;		/* of the last frame before it */
-	uint64_t load;
-	int64_t at;
 };
 
 struct websocket_sub {
@@ -76,10 +65,7 @@ struct websocket_sub {
 	char reason[256];
 
 	/* What is under way on this connection. */
-	uint64_t confirmed_load, window;	/* of sender.load; most under way */
-	struct websocket_sub_ping pings[WEBSOCKET_SUB_PINGS];
-	unsigned first_ping, n_pings;	/* without a pong */
-	int64_t pinged_at;
+	struct tt_wswindow window;
 	bool ping_now;
 	struct tt_timer tick, pace;
 	int64_t progress_at;
@@ -129,7 +115,7 @@ static bool
 websocket_sub_waits(const struct websocket_sub *s, bool socket_waits)
 {
 	return s->config->ack == TT_WSACK_NONE ? socket_waits :
-	    s->n_pings > 0 || tt_wscursor_is_waiting(s->cursor);
+	    s->window.n > 0 || tt_wscursor_is_waiting(s->cursor);
 }
 
 static int64_t
@@ -210,7 +196,6 @@ websocket_sub_lost(struct websocket_sub *s, const char *reason)
 	websocket_sub_stop_timers(s);
 	websocket_sub_count(s);
 	tt_wscursor_rewind(s->cursor);
-	s->n_pings = 0;
 	websocket_sub_log(s, news ? TT_LOG_WARNING : TT_LOG_DEBUG,
 	    was_open ? "lost the connection to" : "no connection to", reason);
 	s->away = true;
@@ -269,46 +254,20 @@ websocket_sub_confirm(struct websocket_sub *s, uint64_t position)
 	websocket_sub_count(s);
 }
 
-/* The bound of what is under way: a quick pong doubles it where it was what held
- * us, a slow one halves it. */
-static void
-websocket_sub_fit_window(struct websocket_sub *s, const struct websocket_sub_ping *ping)
-{
-	int64_t took = tt_now(&s->thread) - ping->at;
-	uint64_t load = ping->load - s->confirmed_load;
-
-	if (took > s->config->ack_timeout / 4 && s->window > 1)
-		s->window /= 2;
-	else if (took < s->config->ack_timeout / 16 && load >= s->window / 2 &&
-	    s->window < UINT64_MAX / 2)
-		s->window *= 2;
-}
-
 static void
 websocket_sub_pong(void *arg, const uint8_t *payload, size_t size)
 {
 	struct websocket_sub *s = arg;
-	const struct websocket_sub_ping *ping;
+	int64_t now = tt_now(&s->thread);
 	uint64_t position;
-	unsigned i;
 
 	if (s->state != WEBSOCKET_SUB_OPEN || size != sizeof position)
 		return;
 	memcpy(&position, payload, sizeof position);
 	position = __builtin_bswap64(position);
-	for (i = s->n_pings; i > 0; i--) {
-		ping = &s->pings[(s->first_ping + i - 1) % WEBSOCKET_SUB_PINGS];
-		if (ping->position == position)
-			break;
-	}
-	if (i == 0)
+	if (!tt_wswindow_pong(&s->window, position, now, s->config->ack_timeout))
 		return;
-	if (s->config->ack == TT_WSACK_PONG)
-		websocket_sub_fit_window(s, ping);
-	s->confirmed_load = ping->load;
-	s->first_ping = (s->first_ping + i) % WEBSOCKET_SUB_PINGS;
-	s->n_pings -= i;
-	s->progress_at = tt_now(&s->thread);
+	s->progress_at = now;
 	websocket_sub_prove(s);
 	websocket_sub_confirm(s, position + 1);
 	tt_wsclient_want_write(s->client);
@@ -367,31 +326,20 @@ websocket_sub_refused(void *arg, const struct tt_wsitem *item,
 	    item->batch->origin->connection, item->batch->first_seq + item->i, length);
 }
 
-/* What may be added to what is under way. */
-static uint64_t
-websocket_sub_room(const struct websocket_sub *s)
-{
-	uint64_t load = s->sender.load - s->confirmed_load;
-
-	if (s->config->ack != TT_WSACK_PONG)
-		return UINT64_MAX;
-	return load < s->window ? s->window - load : 0;
-}
-
 /* True if a ping is due: one at a time, for something that has no ping behind it
  * yet.  It waits for its pace when nothing is held up by that. */
 static bool
 websocket_sub_ping_is_due(struct websocket_sub *s)
 {
-	int64_t since = tt_now(&s->thread) - s->pinged_at;
+	int64_t since = tt_now(&s->thread) - s->window.pinged_at;
 
 	if (s->ping_now)
 		return true;
-	if (s->config->ack != TT_WSACK_PONG || s->n_pings > 0 ||
+	if (s->config->ack != TT_WSACK_PONG || s->window.n > 0 ||
 	    !tt_wscursor_is_waiting(s->cursor))
 		return false;
 	if (since >= WEBSOCKET_SUB_PACE || tt_is_draining(&s->thread) ||
-	    s->sender.load - s->confirmed_load >= s->window / 2)
+	    tt_wswindow_room(&s->window, s->sender.load) <= s->window.bound / 2)
 		return true;
 	if (!tt_timer_is_on(&s->pace))
 		tt_timer_start(&s->pace, WEBSOCKET_SUB_PACE);
@@ -402,18 +350,11 @@ websocket_sub_ping_is_due(struct websocket_sub *s)
 static void
 websocket_sub_ping(struct websocket_sub *s)
 {
-	struct websocket_sub_ping *ping;
 	struct tt_wsblock *block = &s->sender.block;
+	uint64_t position = s->cursor->sent - 1;
 
-	if (s->n_pings == WEBSOCKET_SUB_PINGS) {
-		s->first_ping = (s->first_ping + 1) % WEBSOCKET_SUB_PINGS;
-		s->n_pings--;
-	}
-	ping = &s->pings[(s->first_ping + s->n_pings++) % WEBSOCKET_SUB_PINGS];
-	ping->position = s->cursor->sent - 1;
-	ping->load = s->sender.load;
-	ping->at = s->pinged_at = tt_now(&s->thread);
-	tt_wsframe_ping(block->data + block->used, ping->position,
+	tt_wswindow_ping(&s->window, position, s->sender.load, tt_now(&s->thread));
+	tt_wsframe_ping(block->data + block->used, position,
 	    tt_wskey(&s->sender.format.keys));
 	block->used += TT_WSFRAME_PING;
 	s->ping_now = false;
@@ -426,7 +367,8 @@ websocket_sub_write(struct websocket_sub *s)
 	struct tt_wsblock *block = &s->sender.block;
 	int r;
 
-	tt_wssender_fill(&s->sender, websocket_sub_room(s));
+	tt_wssender_fill(&s->sender, s->config->ack == TT_WSACK_PONG ?
+	    tt_wswindow_room(&s->window, s->sender.load) : UINT64_MAX);
 	if (websocket_sub_ping_is_due(s))
 		websocket_sub_ping(s);
 	if (block->used == 0)
@@ -484,17 +426,14 @@ websocket_sub_ticks(struct tt_timer *timer)
 		s->progress_at = now;
 	}
 	if (now - s->progress_at >= s->config->ack_timeout) {
-		if (s->window > TT_WS_BLOCK)
-			s->window = TT_WS_BLOCK;
-		if (s->window > 1)
-			s->window /= 2;
+		tt_wswindow_failed(&s->window, TT_WS_BLOCK);
 		tt_wsclient_drop(s->client, true);
 		websocket_sub_lost(s, s->config->ack == TT_WSACK_NONE ?
 		    "it takes nothing" : "no confirmation within ack_timeout");
 		return;
 	}
 	if (s->config->ack == TT_WSACK_PONG &&
-	    now - s->pinged_at >= WEBSOCKET_SUB_REPEAT) {
+	    now - s->window.pinged_at >= WEBSOCKET_SUB_REPEAT) {
 		s->ping_now = true;
 		tt_wsclient_want_write(s->client);
 	}
@@ -595,10 +534,8 @@ websocket_sub_opened(void *arg)
 	s->state = WEBSOCKET_SUB_OPEN;
 	s->opened_at = tt_now(&s->thread);
 	s->proven = false;
-	s->sender.load = s->confirmed_load = s->progress = 0;
-	if (s->window > TT_WS_BLOCK)
-		s->window = TT_WS_BLOCK;
-	s->first_ping = s->n_pings = 0;
+	s->sender.load = s->progress = 0;
+	tt_wswindow_begin(&s->window, TT_WS_BLOCK);
 	/* A first pong proves that there is a websocket at the other end. */
 	s->ping_now = s->config->ack == TT_WSACK_PONG;
 	if (!s->brief)
@@ -718,7 +655,6 @@ websocket_sub_enter(struct tt_thread *self, struct tt_error *err)
 	s->config = self->config;
 	s->cursor = self->handed;
 	s->bound = s->config->backoff.from;
-	s->window = TT_WS_BLOCK;
 	s->takes = tt_xcalloc(master->n_in, sizeof *s->takes);
 	for (unsigned i = 0; i < master->n_in; i++)
 		for (unsigned k = 0; k < node->n_in; k++)

@@ -40,6 +40,7 @@ Suite *check_wsformat_suite(void);
 Suite *check_wsframe_suite(void);
 Suite *check_wslog_suite(void);
 Suite *check_wssender_suite(void);
+Suite *check_wswindow_suite(void);
 
 static Suite *(*const suites[])(void) = {
 	check_bad_suite,
@@ -72,6 +73,7 @@ static Suite *(*const suites[])(void) = {
 	check_wsframe_suite,
 	check_wslog_suite,
 	check_wssender_suite,
+	check_wswindow_suite,
 	NULL
 };
 

@@ -324,7 +324,8 @@ machine_settle(void)
 	while (quiet < 3) {
 		event_add(machine.wake, &soon);
 		machine_turn();
-		quiet = w->run_first == NULL && w->steps == NULL ? quiet + 1 : 0;
+		quiet = w->run_first == NULL && w->tap_first == NULL &&
+		    w->steps == NULL ? quiet + 1 : 0;
 	}
 }
 
