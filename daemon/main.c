@@ -1,6 +1,8 @@
 /* main.c - the command line, and what the daemon needs around the tree.
  *
  * The one file that looks up: it reads the table of kinds and hands it down. */
+#include "config.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
@@ -18,12 +20,6 @@
 #include "daemon/stats.h"
 #include "daemon/tree.h"
 #include "plugins/kinds.h"
-
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#else
-#define PACKAGE_VERSION "0"
-#endif
 
 #define MAIN_FILE "/etc/taskthread/taskthread.yaml"
 #define MAIN_NOFILE 65536		/* descriptors, where the hard limit allows */
