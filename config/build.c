@@ -149,10 +149,6 @@ build_place(struct tt_load *l, const struct tt_building *parent,
 		return tt_errors_add(l->errs, mark, path, "it is the pattern for all",
 		    "%s stands once under %s; another one is in line %u", s->name,
 		    p->name, sibling->mark.line) == 0;
-	if ((s->flags & TT_ONCE) != 0 && *b->node.name != '\0')
-		return tt_errors_add(l->errs, mark, path, tt_arena_format(l->arena,
-		    "write \"%s\"", s->name), "%s has no name: it stands once",
-		    s->name) == 0;
 	return true;
 }
 

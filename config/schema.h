@@ -106,7 +106,7 @@ enum tt_schema_flag {
 	TT_ANY = 1 << 5,	/* takes any list of channels; else exactly one each way */
 				/* for which it has a usual name */
 	TT_TAP = 1 << 6,	/* data enters the daemon here */
-	TT_ONCE = 1 << 7,	/* at most one among its siblings, without a name */
+	TT_ONCE = 1 << 7,	/* at most one among its siblings */
 	TT_ROOT = 1 << 8,	/* the root of the tree, without IN or UP */
 	TT_ON_DEMAND = 1 << 9,	/* started by its parent for each connection */
 };

@@ -362,6 +362,9 @@ log_show(char shown[8], unsigned char byte)
 		return (size_t)sprintf(shown, "\\n");
 	case '\r':
 		return (size_t)sprintf(shown, "\\r");
+	case '\\':
+	case '"':
+		return (size_t)sprintf(shown, "\\%c", byte);
 	default:
 		return (size_t)sprintf(shown, byte >= 0x20 && byte < 0x7F
 		    ? "%c" : "\\x%02X", byte);

@@ -38,7 +38,7 @@ void tt_log(enum tt_log_level level, const char *path, const char *format, ...)
 void tt_log_machine(enum tt_log_level level, const char *line, size_t size);
 
 /* Writes SIZE bytes at DATA into BUF as printable ASCII, the others as \xNN,
- * \r, \n, \t; cuts what does not fit.  Returns BUF. */
+ * \r, \n, \t, \\ and \"; cuts what does not fit.  Returns BUF. */
 const char *tt_escape(const void *data, size_t size, char *buf, size_t room);
 
 /* A limit for lines that come in floods: BURST a second, then a count. */

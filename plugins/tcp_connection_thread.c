@@ -97,6 +97,14 @@ tcp_connection_end(struct tcp_connection *c, enum tt_reason reason)
 	tt_close(&c->thread, reason);
 }
 
+/* Where a count met the reset, the read that follows finds an end. */
+static enum tt_reason
+tcp_connection_end_reason(const struct tcp_connection *c, ssize_t n)
+{
+	return n < 0 || (c->more != NULL && c->more->ack.reset) ? TT_REASON_RESET :
+	    TT_REASON_PEER;
+}
+
 /* Reads once.  Returns false when there is nothing more, now or ever. */
 static bool
 tcp_connection_read(struct tcp_connection *c)
@@ -109,7 +117,7 @@ tcp_connection_read(struct tcp_connection *c)
 	if (n < 0 && errno == EAGAIN)
 		return false;
 	if (n <= 0) {
-		tcp_connection_end(c, n == 0 ? TT_REASON_PEER : TT_REASON_RESET);
+		tcp_connection_end(c, tcp_connection_end_reason(c, n));
 		return false;
 	}
 	packets = tt_batch_create(c->tap.origin, chunk, 1);

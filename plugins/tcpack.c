@@ -69,6 +69,8 @@ tcpack_write(struct tt_tcpack *a)
 		}
 		if (n < 0) {
 			a->broken = true;
+			/* The socket says so once: whoever reads sees an end. */
+			a->reset = errno != EPIPE;
 			break;
 		}
 		a->at = (uint8_t)(a->at + n);

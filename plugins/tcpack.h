@@ -12,6 +12,7 @@ struct tt_tcpack {
 	int fd;
 	bool line;			/* "ACK n\n", else 8 bytes, big-endian */
 	bool broken;			/* the device has gone: no more is written */
+	bool reset;			/* and not by closing its end first */
 	uint8_t at, size;		/* of `out`: written, in all */
 	char out[30];			/* the count under way */
 	int64_t interval;		/* ns */

@@ -355,6 +355,8 @@ START_TEST(payload_is_shown_as_printable_ascii)
 
 	ck_assert_str_eq(tt_escape("GET / HTTP\r\n\t\0~\xC3", 16, buf, sizeof buf),
 	    "GET / HTTP\\r\\n\\t\\x00~\\xC3");
+	ck_assert_str_eq(tt_escape("\\x00\"\0", 6, buf, sizeof buf),
+	    "\\\\x00\\\"\\x00");	/* what it sends is not what we write */
 	ck_assert_str_eq(tt_escape("", 0, buf, sizeof buf), "");
 	ck_assert_str_eq(tt_escape("abc", 3, buf, 3), "ab");
 	ck_assert_str_eq(tt_escape("abc", 3, buf, 4), "abc");

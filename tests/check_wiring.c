@@ -141,9 +141,6 @@ static const struct bad_case {
 	  ", TCPConnectionThread b: {DataProcessorThread: {" FRAMED "}}}\n" DATABASE, 1,
 	  "TCPConnectionThread b: TCPConnectionThread stands once under TCPServerThread; "
 	  "another one is in line 3" },
-	{ MASTER "  TCPServerThread: {listen: 127.0.0.1:0, TCPConnectionThread b: {"
-	  "DataProcessorThread: {" FRAMED "}}}\n" DATABASE, 1,
-	  "TCPConnectionThread b: TCPConnectionThread has no name: it stands once" },
 	{ UNDER_CONNECTION("      DataProcessorThread: {" FRAMED "}\n"
 	  "      DatabaseThread: {path: b}\n"), 1, "7:7: error: MasterThread/"
 	  "TCPServerThread/TCPConnectionThread/DatabaseThread: DatabaseThread never stands "
@@ -204,7 +201,9 @@ static const char *const good_cases[] = {
 	/* A database beside one server only, and one for all. */
 	MASTER SERVER "  TCPServerThread b: {listen: 127.0.0.1:0, UP: data, " CONNECTION("")
 	    ", DatabaseThread: {path: b}}\n" DATABASE,
-	/* Names of siblings, at their longest, and of the root. */
+	/* Names of siblings, at their longest, of the root, and of what stands once. */
+	MASTER "  TCPServerThread: {listen: 127.0.0.1:0, TCPConnectionThread b: {"
+	    "DataProcessorThread: {" FRAMED "}}}\n" DATABASE,
 	"taskthread: 1\nMasterThread site-7.x_y:\n" SERVER "  DatabaseThread "
 	    "a123456789012345678901234567890123456789012345678901234567890123: {path: a}\n",
 	MASTER "  TimerThread: {UP: a12345678901234567890123456789012345678901234567890123"

@@ -117,6 +117,28 @@ def test_a_reset_is_a_reason_of_its_own():
         assert d.stop() == 0
 
 
+def resets_behind_the_data(connection=""):
+    with tt.Daemon(tt.tree("newline", connection=connection)) as d:
+        for _ in range(20):
+            s = tt.connect(d.port)
+            s.sendall(b"one\ntwo\n")
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            s.close()
+        ends = "select count(*) from connection where close_reason = 'reset'"
+        tt.until("the ends", lambda: d.rows(ends) == [(20,)], 5)
+        assert d.stop() == 0
+        assert d.last.check().sum("closes_total", reason="reset") == 20
+
+
+def test_a_reset_right_behind_the_data_is_noticed():
+    # The data and the reset may come as one event, and no other will follow.
+    resets_behind_the_data()
+
+
+def test_a_reset_that_the_count_meets_first_is_a_reset():
+    resets_behind_the_data("ack: line")
+
+
 def test_a_closed_connection_is_one_line_and_floods_are_counted():
     with tt.Daemon(tt.tree("newline")) as d:
         tt.send_and_close(d.port, b"hello\nworld\n")
