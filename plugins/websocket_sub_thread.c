@@ -68,8 +68,9 @@ struct websocket_sub {
 	struct tt_wswindow window;
 	bool ping_now;
 	struct tt_timer tick, pace;
-	int64_t progress_at;
-	uint64_t progress;
+	int64_t progress_at;		/* the wait for a confirmation counts from here */
+	uint64_t acked;			/* bytes that TCP had delivered at the last tick */
+	uint64_t mark;			/* those behind it are no progress; 0: not known */
 
 	struct tt_log_limit refusals;
 };
@@ -118,21 +119,29 @@ websocket_sub_waits(const struct websocket_sub *s, bool socket_waits)
 	    s->window.n > 0 || tt_wscursor_is_waiting(s->cursor);
 }
 
-static int64_t
-websocket_sub_tick_time(const struct websocket_sub *s)
+/* It moves: ack_timeout begins anew. */
+static void
+websocket_sub_moves(struct websocket_sub *s, int64_t now)
 {
-	return s->config->ack_timeout / 2 < WEBSOCKET_SUB_REPEAT ?
-	    s->config->ack_timeout / 2 : WEBSOCKET_SUB_REPEAT;
+	s->progress_at = now;
+	s->mark = 0;
 }
 
-/* Something is under way: from now on progress is watched. */
+/* Looks again when a ping is to be repeated or the time is over, and in between. */
 static void
-websocket_sub_watch(struct websocket_sub *s)
+websocket_sub_watch(struct websocket_sub *s, int64_t now)
 {
-	if (tt_timer_is_on(&s->tick))
-		return;
-	s->progress_at = tt_now(&s->thread);
-	tt_timer_start(&s->tick, websocket_sub_tick_time(s));
+	int64_t left = s->progress_at + s->config->ack_timeout - now;
+	int64_t pause = s->config->ack_timeout / 2;
+
+	if (pause > WEBSOCKET_SUB_REPEAT)
+		pause = WEBSOCKET_SUB_REPEAT;
+	if (pause > left)
+		pause = left;
+	left = s->window.pinged_at + WEBSOCKET_SUB_REPEAT - now;
+	if (s->window.n > 0 && pause > left)
+		pause = left;
+	tt_timer_start(&s->tick, pause > 0 ? pause : 1);
 }
 
 static uint64_t
@@ -162,13 +171,14 @@ static void
 websocket_sub_rest(struct websocket_sub *s)
 {
 	const struct tt_duration_range *range = &s->config->backoff;
-	int64_t bound = s->bound, pause;
+	int64_t bound = s->bound, least, pause;
 
 	if (tt_is_draining(&s->thread) && bound > WEBSOCKET_SUB_HURRY)
 		bound = WEBSOCKET_SUB_HURRY;
+	least = (bound < range->from ? bound : range->from) / 10;
 	pause = (int64_t)(websocket_sub_random() % (uint64_t)bound);
-	if (pause < range->from / 10)
-		pause = range->from / 10;
+	if (pause < least)
+		pause = least;
 	s->bound = s->bound > range->to / 2 ? range->to : s->bound * 2;
 	s->state = WEBSOCKET_SUB_RESTING;
 	tt_timer_start_at(&s->rest, pause);
@@ -250,7 +260,7 @@ websocket_sub_confirm(struct websocket_sub *s, uint64_t position)
 
 	tt_wscursor_confirm(s->cursor, position);
 	if (s->cursor->confirmed > before)
-		s->progress_at = tt_now(&s->thread);
+		websocket_sub_moves(s, tt_now(&s->thread));
 	websocket_sub_count(s);
 }
 
@@ -267,7 +277,7 @@ websocket_sub_pong(void *arg, const uint8_t *payload, size_t size)
 	position = __builtin_bswap64(position);
 	if (!tt_wswindow_pong(&s->window, position, now, s->config->ack_timeout))
 		return;
-	s->progress_at = now;
+	websocket_sub_moves(s, now);
 	websocket_sub_prove(s);
 	websocket_sub_confirm(s, position + 1);
 	tt_wsclient_want_write(s->client);
@@ -281,11 +291,12 @@ websocket_sub_message(void *arg, bool binary, const char *text, size_t size)
 
 	if (s->state != WEBSOCKET_SUB_OPEN)
 		return;
-	if (s->config->ack != TT_WSACK_SEQUENCE) {
-		if (size > TT_WS_MAX_INBOUND)
-			websocket_sub_close(s, 1009, "it sends more than 64 KiB");
+	if (size > TT_WS_MAX_INBOUND) {
+		websocket_sub_close(s, 1009, "it sends more than 64 KiB");
 		return;
 	}
+	if (s->config->ack != TT_WSACK_SEQUENCE)
+		return;
 	if (binary || size > TT_WS_KEPT || !tt_wsformat_parse_ack(text, size, &n)) {
 		websocket_sub_close(s, 1008, "what it sends is no `ack N`");
 		return;
@@ -365,8 +376,12 @@ static bool
 websocket_sub_write(struct websocket_sub *s)
 {
 	struct tt_wsblock *block = &s->sender.block;
+	int64_t now = tt_now(&s->thread);
 	int r;
 
+	if (!tt_timer_is_on(&s->tick) || (s->config->ack != TT_WSACK_NONE &&
+	    !websocket_sub_waits(s, false)))
+		websocket_sub_moves(s, now);
 	tt_wssender_fill(&s->sender, s->config->ack == TT_WSACK_PONG ?
 	    tt_wswindow_room(&s->window, s->sender.load) : UINT64_MAX);
 	if (websocket_sub_ping_is_due(s))
@@ -377,7 +392,8 @@ websocket_sub_write(struct websocket_sub *s)
 	tt_wssender_written(&s->sender);
 	if (r != 0)
 		return false;
-	websocket_sub_watch(s);
+	if (!tt_timer_is_on(&s->tick))
+		websocket_sub_watch(s, now);
 	if (s->config->ack == TT_WSACK_NONE)
 		websocket_sub_confirm(s, s->cursor->sent_end);
 	return true;
@@ -410,21 +426,25 @@ websocket_sub_pace_over(struct tt_timer *timer)
 		tt_wsclient_want_write(s->client);
 }
 
-/* Each second while something is under way: does it move? */
+/* While something is under way: does it move?  Where the path is slow, what TCP has
+ * delivered is a move too, but only up to what had been written when the wait began:
+ * a ping that is sent again and again proves nothing. */
 static void
 websocket_sub_ticks(struct tt_timer *timer)
 {
 	struct websocket_sub *s = (struct websocket_sub *)timer->thread;
 	int64_t now = tt_now(&s->thread);
-	bool socket_waits;
-	uint64_t progress = tt_wsclient_progress(s->client, &socket_waits);
+	uint64_t end, acked = tt_wsclient_progress(s->client, &end), before = s->acked;
 
-	if (s->state != WEBSOCKET_SUB_OPEN || !websocket_sub_waits(s, socket_waits))
+	if (s->state != WEBSOCKET_SUB_OPEN || !websocket_sub_waits(s, end > acked))
 		return;
-	if (progress > s->progress) {
-		s->progress = progress;
+	if (s->mark == 0)
+		before = acked;
+	if (s->mark == 0 || s->mark > end || s->config->ack == TT_WSACK_NONE)
+		s->mark = end;
+	if (acked > s->acked && before < s->mark)
 		s->progress_at = now;
-	}
+	s->acked = acked;
 	if (now - s->progress_at >= s->config->ack_timeout) {
 		tt_wswindow_failed(&s->window, TT_WS_BLOCK);
 		tt_wsclient_drop(s->client, true);
@@ -437,7 +457,7 @@ websocket_sub_ticks(struct tt_timer *timer)
 		s->ping_now = true;
 		tt_wsclient_want_write(s->client);
 	}
-	tt_timer_start(&s->tick, websocket_sub_tick_time(s));
+	websocket_sub_watch(s, now);
 }
 
 /* --- the way to a connection --------------------------------------------- */
@@ -534,7 +554,7 @@ websocket_sub_opened(void *arg)
 	s->state = WEBSOCKET_SUB_OPEN;
 	s->opened_at = tt_now(&s->thread);
 	s->proven = false;
-	s->sender.load = s->progress = 0;
+	s->sender.load = s->acked = 0;
 	tt_wswindow_begin(&s->window, TT_WS_BLOCK);
 	/* A first pong proves that there is a websocket at the other end. */
 	s->ping_now = s->config->ack == TT_WSACK_PONG;

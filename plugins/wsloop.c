@@ -17,19 +17,18 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <libwebsockets.h>
-#include <linux/sockios.h>
 #include <netdb.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
+
+#include "plugins/tcpinfo.h"
 
 /* Where a request's text and the answer's headers must fit. */
 #define WSLOOP_SERVICE_BYTES 16384
@@ -38,14 +37,6 @@
 #define WSLOOP_LONG 100000
 /* The file in which Debian keeps all authorities. */
 #define WSLOOP_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
-
-/* As the kernel gives it since Linux 4.1; the C library has only its beginning. */
-struct wsloop_tcp_info {
-	struct tcp_info beginning;
-	uint64_t pacing_rate, max_pacing_rate, bytes_acked;
-};
-_Static_assert(offsetof(struct wsloop_tcp_info, bytes_acked) == 120,
-    "tcpi_bytes_acked");
 
 struct tt_wsloop {
 	struct tt_pump pump;
@@ -81,6 +72,7 @@ struct tt_wsclient {
 	bool beginning;			/* within lws_client_connect_via_info() */
 	bool wants;			/* to write */
 	bool broken;			/* a write failed */
+	size_t written;			/* by the last write */
 	const struct tt_wsrequest *request;
 	char reason[192];		/* why it ends, as far as is known */
 	/* The inbound message. */
@@ -249,8 +241,8 @@ wsloop_look(struct tt_wsloop *loop)
 		getsockopt(p.fd, SOL_SOCKET, SO_ERROR, &error, &size);
 		tt_wsclient_drop(c, true);
 		if (c->events != NULL)
-			c->events->closed(c->arg, strerror(error != 0 ? error :
-			    ECONNRESET));
+			c->events->closed(c->arg, error != 0 && error != ECONNRESET ?
+			    strerror(error) : "connection lost");
 	}
 }
 
@@ -381,6 +373,21 @@ wsclient_verify(struct tt_wsclient *c, X509_STORE_CTX *store, bool ok)
 	return 0;
 }
 
+/* The words of libwebsockets for a peer that has gone: which of them it is, and if its
+ * FIN or its reset was first, is chance. */
+static bool
+wsclient_is_loss(const char *text, size_t size)
+{
+	static const char *const losses[] = { "Closed before conn", "Peer hung up",
+		"connect SSL", "connect SYSCALL", "read failed" };
+
+	for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
+		if (size >= strlen(losses[i]) &&
+		    memcmp(text, losses[i], strlen(losses[i])) == 0)
+			return true;
+	return size == 0;
+}
+
 /* Why there is no connection: what the destination answered, if it did, or the words
  * of libwebsockets. */
 static const char *
@@ -399,13 +406,13 @@ wsclient_refusal(struct tt_wsclient *c, struct lws *wsi, const char *in, size_t 
 	}
 	if (status != 0 && status != 101)
 		snprintf(c->reason, sizeof c->reason, "it answered %u, not 101", status);
-	else if (size >= 11 && memcmp(in, "connect SSL", 11) == 0)
-		snprintf(c->reason, sizeof c->reason, "no TLS: %s", tls != NULL ? tls :
-		    "the handshake has failed");
-	else if (c->state == WSCLIENT_UPGRADING)
-		snprintf(c->reason, sizeof c->reason, "no upgrade: %.*s", (int)size, in);
+	else if (size >= 11 && memcmp(in, "connect SSL", 11) == 0 && tls != NULL)
+		snprintf(c->reason, sizeof c->reason, "no TLS: %s", tls);
+	else if (wsclient_is_loss(in, size))
+		return "connection lost";
 	else
-		snprintf(c->reason, sizeof c->reason, "%.*s", (int)size, in);
+		snprintf(c->reason, sizeof c->reason, "%s%.*s", c->state ==
+		    WSCLIENT_UPGRADING ? "no upgrade: " : "", (int)size, in);
 	return c->reason;
 }
 
@@ -438,6 +445,10 @@ wsclient_event(struct tt_wsclient *c, struct lws *wsi, enum lws_callback_reasons
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
 		wsclient_closed(c, wsclient_refusal(c, wsi, in, size));
 		return 0;
+	case LWS_CALLBACK_WSI_DESTROY:	/* a reset may bring nothing before it */
+		if (c->beginning)
+			return 0;
+		/* fall through */
 	case LWS_CALLBACK_CLIENT_CLOSED:
 		wsclient_closed(c, c->reason[0] != '\0' ? c->reason :
 		    "connection lost");
@@ -573,6 +584,7 @@ tt_wsclient_write(struct tt_wsclient *client, uint8_t *data, size_t size)
 {
 	if (client->state != WSCLIENT_OPEN || client->broken)
 		return -1;
+	client->written = size;
 	if (lws_write(client->wsi, data, size, LWS_WRITE_RAW) < 0) {
 		/* Outside of a callback nobody but the next one can end it. */
 		client->broken = true;
@@ -584,21 +596,17 @@ tt_wsclient_write(struct tt_wsclient *client, uint8_t *data, size_t size)
 }
 
 uint64_t
-tt_wsclient_progress(const struct tt_wsclient *client, bool *waiting)
+tt_wsclient_progress(const struct tt_wsclient *client, uint64_t *end)
 {
-	struct wsloop_tcp_info info;
-	socklen_t size = sizeof info;
-	int fd, unsent = 0;
+	uint64_t acked;
+	int fd;
 
-	*waiting = false;
+	*end = 0;
 	if (client->wsi == NULL || (fd = lws_get_socket_fd(client->wsi)) < 0)
 		return 0;
-	ioctl(fd, SIOCOUTQ, &unsent);
-	*waiting = unsent > 0 || lws_partial_buffered(client->wsi);
-	memset(&info, 0, sizeof info);
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
-		return 0;
-	return info.bytes_acked;
+	acked = tt_tcp_acked(fd, end);
+	*end += acked + (lws_partial_buffered(client->wsi) ? client->written : 0);
+	return acked;
 }
 
 /* --- begin and end ------------------------------------------------------- */

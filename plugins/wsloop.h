@@ -88,9 +88,9 @@ bool tt_wsclient_is_ready(const struct tt_wsclient *client);
  * anything else.  Returns 0, or -1: the connection is broken, and closed() comes. */
 int tt_wsclient_write(struct tt_wsclient *client, uint8_t *data, size_t size);
 
-/* Bytes that the peer has taken since the connection began, as far as TCP knows;
- * in *WAITING, if any wait to be taken. */
-uint64_t tt_wsclient_progress(const struct tt_wsclient *client, bool *waiting);
+/* Bytes that the peer's TCP has taken since the connection began; in *END, how many
+ * it will be when it has all that was written, or up to one write more. */
+uint64_t tt_wsclient_progress(const struct tt_wsclient *client, uint64_t *end);
 
 /* Ends the connection, or the attempt, now; closed() does not come.  RESET throws
  * away what has not been sent.  Nothing happens where there is none. */

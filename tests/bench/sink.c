@@ -29,6 +29,7 @@ static struct sink_conn *sink_conns;
 static int sink_epoll, sink_listener = -1;
 static unsigned sink_connects;
 static uint64_t sink_control, sink_errors, sink_now;
+static uint64_t sink_pinged;		/* when the last ping was answered */
 
 /* The load's first and last sign of life decide when it is over. */
 static uint64_t sink_expect;
@@ -204,8 +205,10 @@ sink_parse(struct sink_conn *c)
 			continue;
 		}
 		sink_control++;
-		if (opcode == 9)
+		if (opcode == 9) {
 			sink_send(c, 10, data, n);
+			sink_pinged = sink_now;
+		}
 		if (opcode == 8) {
 			sink_send(c, 8, data, n);
 			return false;
@@ -294,6 +297,18 @@ sink_outage(unsigned port, uint64_t now)
 	return sink_listener < 0;
 }
 
+/* All has come.  True when the pings behind it have been answered too, or there will
+ * be none: who is gone before confirms nothing. */
+static bool
+sink_may_go(uint64_t now)
+{
+	if (sink_conns == NULL)
+		return true;
+	if (sink_pinged >= sink_books.last_receipt)
+		return bench_seconds(sink_pinged, now) > 0.1;
+	return bench_seconds(sink_books.last_receipt, now) > 1;
+}
+
 static void
 sink_run(unsigned port)
 {
@@ -311,7 +326,8 @@ sink_run(unsigned port)
 				sink_read(events[i].data.ptr);
 		}
 		now = bench_now();
-		if (sink_expect != 0 && sink_books.unique >= sink_expect)
+		if (sink_expect != 0 && sink_books.unique >= sink_expect &&
+		    sink_may_go(now))
 			break;
 		if (sink_outage(port, now))
 			continue;

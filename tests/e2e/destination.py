@@ -17,6 +17,7 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #   good      answers pings
 #   away      nothing listens on its port
 #   silent    accepts, and never says a word
+#   hangup    accepts, and closes at once
 #   mute      upgrades, then neither reads nor says a word
 #   403       answers the handshake so
 #   garbage   answers the handshake with bytes that are no HTTP
@@ -24,7 +25,7 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #   half      upgrades, then shuts down its sending side, and reads on
 #   slow      upgrades, then reads 2 kB/s
 #   no_pong   reads, and swallows pings
-MODES = ("good", "away", "silent", "mute", "403", "garbage", "reset", "half", "slow", "no_pong")
+MODES = ("good", "away", "silent", "hangup", "mute", "403", "garbage", "reset", "half", "slow", "no_pong")
 
 
 class Gone(Exception):
@@ -106,6 +107,14 @@ class Destination:
             with self.lock:
                 self.connects += 1
                 self.connections.add(s)
+            if self.mode == "hangup":
+                # A reset as likely as a FIN, before a handshake of TLS too.
+                with self.lock:
+                    self.connections.discard(s)
+                if self.connects % 2:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                s.close()
+                continue
             threading.Thread(target=self._serve, args=(s,), daemon=True).start()
 
     def _serve(self, raw):
@@ -274,4 +283,7 @@ class Connection:
                     self.send(1, text.encode())
 
     def send(self, opcode, data):
-        self.sock.sendall(bytes([0x80 | opcode, len(data)]) + data)
+        n = len(data)
+        size = bytes([n]) if n < 126 else b"\x7e" + struct.pack(">H", n) if n < 65536 else \
+            b"\x7f" + struct.pack(">Q", n)
+        self.sock.sendall(bytes([0x80 | opcode]) + size + data)

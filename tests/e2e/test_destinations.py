@@ -99,6 +99,10 @@ def test_it_accepts_and_stays_silent():
     bad_for_a_while("silent")
 
 
+def test_it_hangs_up():
+    bad_for_a_while("hangup")
+
+
 def test_it_upgrades_and_stays_silent():
     bad_for_a_while("mute")
 
@@ -169,6 +173,65 @@ def test_an_address_that_drops_packets_fails_by_our_deadline():
         tt.until("the row", lambda: d.rows("select count(*) from data") == [(1,)])
     for s in [*fill, full]:
         s.close()
+
+
+def hung_up(url, dest, sub=""):
+    # No time-out of ours comes to its help.
+    with tt.Daemon(tt.tree(urls=[url], sub="connect_timeout: 1h, ack_timeout: 1h, backoff: 5ms..10ms" + sub)) as d:
+        tt.until("many attempts", lambda: dest.connects > 100)
+        # What is first, FIN or reset, is no news.
+        assert d.count("no connection to") == 1, "\n".join(d.lines)
+
+
+def test_a_hang_up_is_noticed_at_once_and_said_once():
+    with tt.Destination("hangup") as dest:
+        hung_up(dest.url, dest)
+
+
+def test_a_hang_up_in_the_handshake_of_tls_is_said_once():
+    with tt.Destination("hangup") as dest:
+        hung_up(dest.url.replace("ws:", "wss:"), dest)
+
+
+def test_without_a_pong_the_connection_is_made_anew():
+    with tt.Destination("no_pong") as dest:
+        with tt.Daemon(tt.tree(urls=[dest.url], sub="ack_timeout: 2500ms, backoff: 5ms..10ms")) as d:
+            flood = Flood(d.port)
+            tt.until("three connections", lambda: dest.connects >= 3)
+            assert d.find("no confirmation within ack_timeout")
+            # the first of each connection, and again after a second, and another
+            assert 3 <= len(dest.pings) <= 3 * dest.connects, len(dest.pings)
+            dest.set("good")
+            flood.end = True
+            flood.join(tt.DEADLINE)
+            assert d.stop() == 0
+            d.last.check()
+        check_all(dest, flood.sent)
+
+
+def test_without_an_acknowledgement_too_while_data_flows():
+    with tt.Destination() as dest:
+        with tt.Daemon(tt.tree(urls=[dest.url], sub="ack: sequence, ack_timeout: 1s, backoff: 5ms..10ms")) as d:
+            with tt.connect(d.port) as s:
+                end = time.monotonic() + tt.DEADLINE
+                while dest.connects < 3:
+                    assert time.monotonic() < end
+                    s.sendall(b"x\n")
+                    time.sleep(0.01)
+            d.kill()
+
+
+def test_while_it_drains_the_pauses_are_short():
+    with tt.Destination("away") as dest:
+        with tt.Daemon(tt.tree(urls=[dest.url], sub="backoff: 1h..1h", daemon="stop_timeout: 1h")) as d:
+            d.wait_log("no connection to")
+            tt.send_and_close(d.port, b"one\n")
+            tt.until("the row", lambda: d.rows("select count(*) from data") == [(1,)])
+            d.process.terminate()
+            tt.until("STOPPING=1", lambda: d.notify.has("STOPPING=1"))
+            dest.set("good")
+            assert d.wait() == 0
+        assert dest.payloads == [b"one"]
 
 
 def test_an_unreachable_destination_does_not_delay_ready():

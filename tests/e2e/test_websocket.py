@@ -211,6 +211,16 @@ def test_what_is_no_acknowledgement_closes_with_1008():
         bad_answer(text, "no `ack N`")
 
 
+def test_more_than_64_kib_are_too_much_for_an_acknowledgement():
+    with tt.Destination() as dest:
+        with tt.Daemon(tt.tree(tt.LENGTH, urls=[dest.url], sub="ack: sequence, " + FAST)) as d:
+            dest.answer = lambda m: "ack " + "1" * 65533
+            send(d, [b"x"])
+            tt.until("a close with 1009", lambda: dest.closes == [1009])
+            dest.answer = lambda m: "ack " + "1" * 65532
+            tt.until("a close with 1008", lambda: 1008 in dest.closes)
+
+
 def test_what_was_never_sent_cannot_be_acknowledged():
     bad_answer(lambda m: "ack %d" % (prefix(m[1]) + 1), "never sent")
     bad_answer("ack 18446744073709551615", "never sent")
