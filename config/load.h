@@ -18,6 +18,7 @@ struct tt_load {
 	struct tt_arena *arena;
 	struct tt_document *doc;
 	const struct tt_schema *const *schemas;
+	enum tt_load_mode mode;
 	struct tt_errors *errs;
 	const struct tt_value *memory;	/* what daemon.memory says, or NULL */
 	unsigned n_nodes;

@@ -241,9 +241,10 @@ loader_build(struct tt_load *l, struct tt_value *root)
 
 struct tt_document *
 tt_document_parse(const char *file, const char *text, size_t size,
-    const struct tt_schema *const *schemas, struct tt_errors *errs)
+    const struct tt_schema *const *schemas, enum tt_load_mode mode,
+    struct tt_errors *errs)
 {
-	struct tt_load l = { .schemas = schemas, .errs = errs };
+	struct tt_load l = { .schemas = schemas, .mode = mode, .errs = errs };
 	size_t before = tt_errors_count(errs);
 	struct tt_value *root;
 
@@ -302,7 +303,7 @@ loader_read_file(const char *file, size_t *size)
 
 struct tt_document *
 tt_document_load(const char *file, const struct tt_schema *const *schemas,
-    struct tt_errors *errs)
+    enum tt_load_mode mode, struct tt_errors *errs)
 {
 	struct tt_document *doc;
 	size_t size;
@@ -313,7 +314,7 @@ tt_document_load(const char *file, const struct tt_schema *const *schemas,
 		    "cannot be read: %s", strerror(errno));
 		return NULL;
 	}
-	doc = tt_document_parse(file, text, size, schemas, errs);
+	doc = tt_document_parse(file, text, size, schemas, mode, errs);
 	free(text);
 	return doc;
 }

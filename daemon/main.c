@@ -214,10 +214,10 @@ main_log(const struct tt_document *doc)
 
 /* Loads the file, and prints what there is to say of it.  NULL: it is wrong. */
 static struct tt_document *
-main_load(const char *file)
+main_load(const char *file, enum tt_load_mode mode)
 {
 	struct tt_errors *errs = tt_errors_create();
-	struct tt_document *doc = tt_document_load(file, tt_schemas, errs);
+	struct tt_document *doc = tt_document_load(file, tt_schemas, mode, errs);
 
 	tt_errors_print(errs, stderr);
 	tt_errors_destroy(errs);
@@ -252,7 +252,8 @@ main(int argc, char **argv)
 		    options.describe);
 		return EX_USAGE;
 	}
-	doc = main_load(options.file);
+	doc = main_load(options.file, options.check ? TT_LOAD_CHECK
+	    : TT_LOAD_START);
 	if (doc == NULL)
 		return EX_CONFIG;
 	if (options.check) {

@@ -44,7 +44,7 @@ static struct tt_document *
 bad_load(const char *path, char **errors)
 {
 	struct tt_errors *errs = tt_errors_create();
-	struct tt_document *doc = tt_document_load(path, tt_schemas, errs);
+	struct tt_document *doc = tt_document_load(path, tt_schemas, TT_LOAD_START, errs);
 
 	*errors = bad_printed(errs);
 	ck_assert((doc == NULL) == (tt_errors_count(errs) > 0));
@@ -169,7 +169,7 @@ START_TEST(what_is_described_can_be_pasted)
 	bad_paste("WebSocketSubThread", 4, out);
 	bad_paste("DatabaseThread", 2, out);
 	fclose(out);
-	doc = tt_document_parse("t.yaml", file, size, tt_schemas, errs);
+	doc = tt_document_parse("t.yaml", file, size, tt_schemas, TT_LOAD_START, errs);
 	errors = bad_printed(errs);
 	ck_assert_msg(doc != NULL && *errors == '\0', "%s", errors);
 	ck_assert_uint_eq(doc->n_nodes, 7);

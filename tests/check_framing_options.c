@@ -49,7 +49,8 @@ framing_load(const char *text, char *said, size_t room)
 
 	snprintf(file, sizeof file, "taskthread: 1\nMasterThread:\n  FrameThread:\n"
 	    "    framing: %s\n", text);
-	doc = tt_document_parse("f.yaml", file, strlen(file), framing_schemas, errs);
+	doc = tt_document_parse("f.yaml", file, strlen(file), framing_schemas,
+	    TT_LOAD_START, errs);
 	memset(said, 0, room);
 	out = fmemopen(said, room - 1, "w");
 	tt_errors_print(errs, out);

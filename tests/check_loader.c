@@ -307,7 +307,7 @@ check_bad(const struct bad_case *c)
 	char expected[400], *errors;
 
 	ck_assert_ptr_null(tt_document_parse("t.yaml", c->text, strlen(c->text),
-	    test_schemas, errs));
+	    test_schemas, TT_LOAD_START, errs));
 	errors = test_errors(errs);
 	ck_assert_msg(tt_errors_count(errs) == c->count, "%u expected:\n%s", c->count,
 	    errors);
@@ -546,7 +546,7 @@ START_TEST(a_nul_byte_is_an_error)
 	char *errors;
 
 	ck_assert_ptr_null(tt_document_parse("t.yaml", MASTER "a\0b", sizeof(MASTER) + 2,
-	    test_schemas, errs));
+	    test_schemas, TT_LOAD_START, errs));
 	errors = test_errors(errs);
 	ck_assert_ptr_eq(strstr(errors, "t.yaml:3:2: error: a NUL byte"), errors);
 	free(errors);
@@ -630,8 +630,8 @@ START_TEST(a_file_that_cannot_be_read_says_why)
 	struct tt_errors *errs = tt_errors_create();
 	char *errors;
 
-	ck_assert_ptr_null(tt_document_load("/nonexistent/t.yaml", test_schemas, errs));
-	ck_assert_ptr_null(tt_document_load("/", test_schemas, errs));
+	ck_assert_ptr_null(tt_document_load("/nonexistent/t.yaml", test_schemas, TT_LOAD_START, errs));
+	ck_assert_ptr_null(tt_document_load("/", test_schemas, TT_LOAD_START, errs));
 	errors = test_errors(errs);
 	ck_assert_str_eq(errors, "/nonexistent/t.yaml: error: cannot be read: No such "
 	    "file or directory\n/: error: cannot be read: Is a directory\n");
@@ -650,7 +650,7 @@ START_TEST(a_file_is_loaded_from_disk)
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, good, strlen(good)), (ssize_t)strlen(good));
 	close(fd);
-	doc = tt_document_load(name, test_schemas, errs);
+	doc = tt_document_load(name, test_schemas, TT_LOAD_START, errs);
 	unlink(name);
 	ck_assert_ptr_nonnull(doc);
 	ck_assert_str_eq(doc->file, name);

@@ -168,7 +168,7 @@ START_TEST(a_wrong_tree_is_told_where_and_why)
 	char *errors;
 
 	ck_assert_ptr_null(tt_document_parse("t.yaml", c->text, strlen(c->text),
-	    test_schemas, errs));
+	    test_schemas, TT_LOAD_START, errs));
 	errors = test_errors(errs);
 	ck_assert_msg(tt_errors_count(errs) == c->count && strstr(errors, c->error)
 	    != NULL, "got\n%sexpected %u\n%s", errors, c->count, c->error);

@@ -25,7 +25,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct tt_errors *errs = tt_errors_create();
 	struct tt_document *doc = tt_document_parse("fuzz.yaml", (const char *)data, size,
-	    tt_schemas, errs);
+	    tt_schemas, TT_LOAD_START, errs);
 	char *text = NULL;
 	size_t n, i;
 	FILE *out = open_memstream(&text, &n);

@@ -156,7 +156,7 @@ machine_make(const char *daemon, const char *text)
 	    text);
 	ck_assert_int_gt(n, 0);
 	machine.doc = tt_document_parse("machine.yaml", yaml, (size_t)n,
-	    machine_schemas, errs);
+	    machine_schemas, TT_LOAD_START, errs);
 	tt_errors_print(errs, stderr);
 	tt_errors_destroy(errs);
 	free(yaml);

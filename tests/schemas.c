@@ -264,7 +264,7 @@ test_load(const char *text, char **errors)
 {
 	struct tt_errors *errs = tt_errors_create();
 	struct tt_document *doc = tt_document_parse("t.yaml", text, strlen(text),
-	    test_schemas, errs);
+	    test_schemas, TT_LOAD_START, errs);
 
 	if (errors != NULL)
 		*errors = test_errors(errs);
