@@ -53,10 +53,18 @@ tt_memory(const struct tt_thread *self)
 	return &self->worker->tree->memory;
 }
 
-uint64_t
-tt_next_connection(struct tt_thread *self)
+struct tt_origin *
+tt_open_origin(struct tt_thread *self, const struct tt_node *node, const char *peer,
+    const char *local)
 {
-	return tt_ids_next(self->worker->tree->ids);
+	uint64_t number = tt_ids_next(self->worker->tree->ids);
+	struct tt_origin *o;
+
+	if (number == 0)
+		return NULL;
+	o = tt_origin_create(tt_memory(self), node, number, peer, local);
+	o->opened_at = tt_wall_now(self);
+	return o;
 }
 
 uint64_t

@@ -312,6 +312,25 @@ tt_send_up(struct tt_thread *self, unsigned up, struct tt_batch *batch)
 }
 
 void
+tt_send_last(struct tt_thread *self, struct tt_origin *origin, enum tt_reason reason,
+    uint64_t next)
+{
+	struct tt_batch *last;
+	unsigned i;
+
+	origin->closed_at = tt_wall_now(self);
+	origin->close_reason = reason;
+	for (i = 0; i < self->node->n_up; i++) {
+		last = tt_batch_create(origin, NULL, 0);
+		last->last = true;
+		last->first_seq = next;
+		last->received_at = origin->closed_at;
+		tt_send_up(self, i, last);
+		tt_batch_unref(last);
+	}
+}
+
+void
 tt_pass(struct tt_thread *self, const struct tt_thread *child,
     const struct tt_signal *sig)
 {

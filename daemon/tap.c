@@ -169,6 +169,8 @@ tap_read(struct tt_tap *tap)
 		return;
 	}
 	tap_wait_ends(tap);
+	if (tap->fd < 0)
+		tap->ready = false;	/* until it is told so again */
 	tap->readable(tap);
 	if (tap->started && tap->ready)
 		tt_task_reschedule_tap(&tap->task);
@@ -304,18 +306,26 @@ tt_tap_init(struct tt_tap *tap, struct tt_thread *self, int fd,
 	tap->window = window;
 	tap->readable = readable;
 	tap->fd = fd;
-	event_assign(&tap->event, self->worker->base, fd,
-	    EV_READ | EV_CLOSED | EV_ET | EV_PERSIST, tap_event, tap);
+	if (fd >= 0)
+		event_assign(&tap->event, self->worker->base, fd,
+		    EV_READ | EV_CLOSED | EV_ET | EV_PERSIST, tap_event, tap);
 }
 
 int
 tt_tap_start(struct tt_tap *tap)
 {
-	if (event_add(&tap->event, NULL) != 0)
+	if (tap->fd >= 0 && event_add(&tap->event, NULL) != 0)
 		return -1;
 	tap->started = true;
 	tap->origin->tap = tap;
 	return 0;
+}
+
+void
+tt_tap_ready(struct tt_tap *tap)
+{
+	tap->ready = true;
+	tap_schedule(tap);
 }
 
 static void
@@ -339,7 +349,8 @@ tt_tap_stop(struct tt_tap *tap)
 	if (!tap->started)
 		return;
 	tap->started = false;
-	event_del(&tap->event);
+	if (tap->fd >= 0)
+		event_del(&tap->event);
 	tap_wait_ends(tap);
 	tap_unlink(tap);
 	tt_task_cancel(&tap->task);
@@ -384,7 +395,8 @@ tt_tap_set_unfinished(struct tt_tap *tap, bool unfinished)
 {
 	struct tt_worker *w;
 
-	if (!tap->started)
+	/* Where there is no stream, nobody can let us wait for its end. */
+	if (!tap->started || tap->fd < 0)
 		return;
 	w = tap->thread->worker;
 	if (!unfinished) {

@@ -4,7 +4,8 @@
  * at start, by a full queue that it feeds, at stop), the memory budget's, and its
  * own window's.  A tap that is ready while a gate is shut waits, first-in
  * first-out, and costs nothing.  Its descriptor is registered once,
- * edge-triggered: closing and opening cost no system call. */
+ * edge-triggered: closing and opening cost no system call.  A tap of something
+ * else than a stream has none, and is told when there is something to read. */
 #ifndef TT_DAEMON_TAP_H
 #define TT_DAEMON_TAP_H
 
@@ -25,7 +26,7 @@ struct tt_tap {
 	int64_t waited;			/* ns that it waited while its node's gate was */
 					/* open, in all */
 	int64_t waits_since;		/* of the time that the gate was open; or 0 */
-	int fd;
+	int fd;				/* or -1 */
 	uint8_t unfinished;		/* processors that stand within a frame */
 	bool ready;			/* there may be something to read */
 	bool started;
@@ -38,12 +39,20 @@ struct tt_tap {
 /* Prepares a tap on FD, a nonblocking stream, which stays the caller's (for one
  * whose reads end with each packet, set `packets` before the start).  READABLE is
  * called while there may be something to read and all gates are open; it reads
- * once with tt_tap_read(), and is called again by itself. */
+ * once with tt_tap_read(), and is called again by itself.
+ *
+ * FD -1 is a tap without a stream, which tt_tap_ready() wakes; WINDOW is INT64_MAX
+ * where its origin may hold as much as there is memory for. */
 void tt_tap_init(struct tt_tap *tap, struct tt_thread *self, int fd,
     struct tt_origin *origin, int64_t window, void (*readable)(struct tt_tap *tap));
 
-/* Registers FD.  Returns 0, or -1 with errno when there is no room for it. */
+/* Registers FD.  Returns 0, or -1 with errno when there is no room for it: never
+ * without FD. */
 int tt_tap_start(struct tt_tap *tap);
+
+/* Of a tap without FD: there is something to read.  READABLE is called once, when
+ * all gates are open, however often it was said until then. */
+void tt_tap_ready(struct tt_tap *tap);
 
 /* Ends it: no callback comes after this.  May be called more than once. */
 void tt_tap_stop(struct tt_tap *tap);

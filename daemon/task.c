@@ -195,6 +195,28 @@ tt_timer_start_at(struct tt_timer *timer, int64_t ns)
 	timer_link(timer, at);
 }
 
+/* Those of this duration end in the order of their start but for how late they
+ * are: the place of one that goes by its old time is near the end. */
+void
+tt_timer_again(struct tt_timer *timer, int64_t ns)
+{
+	struct tt_worker *w = timer->thread->worker;
+	struct tt_timer **at, *before;
+
+	tt_timer_stop(timer);
+	if (timer->timers == NULL || timer->timers->duration != ns)
+		timer->timers = timers_of(w, ns);
+	if (timer->due <= w->now)
+		timer->due += ns * (1 + (w->now - timer->due) / ns);
+	for (at = timer->timers->end; at != &timer->timers->first;
+	    at = before->prev) {
+		before = (struct tt_timer *)(void *)at;		/* its `next` */
+		if (before->due <= timer->due)
+			break;
+	}
+	timer_link(timer, at);
+}
+
 /* Calls back those that were due when the turn began. */
 void
 tt_timers_run(struct tt_worker *w)

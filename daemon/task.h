@@ -71,6 +71,11 @@ void tt_timer_start(struct tt_timer *timer, int64_t ns);
 /* The same for a duration that is computed: costs a walk over all such timers of
  * the worker. */
 void tt_timer_start_at(struct tt_timer *timer, int64_t ns);
+
+/* Restarts TIMER, which called back after NS (1 or more), for the next time that is
+ * a multiple of NS from then: being late does not add up, and what was missed is
+ * left out. */
+void tt_timer_again(struct tt_timer *timer, int64_t ns);
 void tt_timer_stop(struct tt_timer *timer);
 
 static inline bool

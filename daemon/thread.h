@@ -159,6 +159,12 @@ void tt_exit(struct tt_thread *self);
  * sent UP it learns how many durable users it has. */
 void tt_send_up(struct tt_thread *self, unsigned up, struct tt_batch *batch);
 
+/* ORIGIN, SELF's, has come to its end, for REASON: an empty batch that says so, its
+ * `last`, on each channel that SELF sends UP.  NEXT is the number that the next
+ * frame would have had.  Once, and nothing of ORIGIN comes behind it. */
+void tt_send_last(struct tt_thread *self, struct tt_origin *origin,
+    enum tt_reason reason, uint64_t next);
+
 /* Sends BATCH on the channel that SELF's kind makes to the children that take
  * it. */
 void tt_send_in(struct tt_thread *self, struct tt_batch *batch);
@@ -192,9 +198,11 @@ const char *tt_state_path(const struct tt_thread *self, const char *path, char *
 
 struct tt_memory *tt_memory(const struct tt_thread *self);
 
-/* A connection's number, or 0 when none can be had: then it is to be refused; why
- * was logged. */
-uint64_t tt_next_connection(struct tt_thread *self);
+/* A new origin for NODE, SELF's own or that of a child to be, with a number and the
+ * time.  NULL when no number can be had: then it is to be refused; why was logged.
+ * The reference is the caller's. */
+struct tt_origin *tt_open_origin(struct tt_thread *self, const struct tt_node *node,
+    const char *peer, const char *local);
 
 /* The first of 2^32 positions for a websocket master, or 0 with ERR set. */
 uint64_t tt_position_range(struct tt_thread *self, struct tt_error *err);

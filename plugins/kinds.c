@@ -9,6 +9,7 @@ const struct tt_kind *const tt_kinds[] = {
 	&tt_websocket_master_thread,
 	&tt_websocket_sub_thread,
 	&tt_database_thread,
+	&tt_timer_thread,
 	NULL
 };
 
@@ -20,5 +21,6 @@ const struct tt_schema *const tt_schemas[] = {
 	&tt_websocket_master_thread.schema,
 	&tt_websocket_sub_thread.schema,
 	&tt_database_thread.schema,
+	&tt_timer_thread.schema,
 	NULL
 };

@@ -9,6 +9,7 @@ extern const struct tt_kind tt_tcp_server_thread;
 extern const struct tt_kind tt_tcp_connection_thread;
 extern const struct tt_kind tt_data_processor_thread;
 extern const struct tt_kind tt_database_thread;
+extern const struct tt_kind tt_timer_thread;
 extern const struct tt_kind tt_websocket_master_thread;
 extern const struct tt_kind tt_websocket_sub_thread;
 

@@ -164,7 +164,9 @@ tcp_connection_child_signal_handler(struct tt_thread *self, struct tt_thread *ch
 {
 	struct tcp_connection *c = (struct tcp_connection *)self;
 
-	if (self->node->channels[sig->channel].up >= 0) {
+	/* A timer beneath it has a number of its own. */
+	if (self->node->channels[sig->channel].up >= 0 &&
+	    sig->batch->origin == c->tap.origin) {
 		c->frames += sig->batch->n;
 		c->bytes += sig->batch->bytes;
 	}
@@ -263,26 +265,6 @@ tcp_connection_completed(struct tt_thread *self, uint64_t seq)
 	tcp_connection_progress(self);
 }
 
-/* The end of the connection reaches its sinks in order: behind all its frames. */
-static void
-tcp_connection_send_last(struct tcp_connection *c)
-{
-	struct tt_origin *origin = c->tap.origin;
-	struct tt_batch *last;
-	unsigned i;
-
-	origin->closed_at = tt_wall_now(&c->thread);
-	origin->close_reason = (enum tt_reason)c->thread.reason;
-	for (i = 0; i < c->thread.node->n_up; i++) {
-		last = tt_batch_create(origin, NULL, 0);
-		last->last = true;
-		last->first_seq = c->frames + 1;
-		last->received_at = origin->closed_at;
-		tt_send_up(&c->thread, i, last);
-		tt_batch_unref(last);
-	}
-}
-
 static bool
 tcp_connection_closing(struct tt_thread *self)
 {
@@ -295,7 +277,9 @@ tcp_connection_closing(struct tt_thread *self)
 		tt_patience_stop(&c->more->idle);
 	if (self->reason == TT_REASON_NONE)
 		self->reason = TT_REASON_STOP;
-	tcp_connection_send_last(c);
+	/* Its end reaches its sinks in order: behind all its frames. */
+	tt_send_last(self, c->tap.origin, (enum tt_reason)self->reason,
+	    c->frames + 1);
 	if (config->ack == ACK_NONE || self->reason == TT_REASON_RESET)
 		return true;
 	farewell = tt_xcalloc(1, sizeof *farewell);
@@ -497,8 +481,9 @@ tcp_connection_check_window(struct tt_check *check, struct tcp_connection_config
 
 	for (i = 0; i < node->n_children; i++) {
 		child = node->children[i];
-		if (child->schema->frame_max == NULL)
-			continue;
+		if (child->schema->frame_max == NULL ||
+		    (child->schema->flags & TT_TAP) != 0)
+			continue;	/* nothing of it is its device's */
 		max = child->schema->frame_max(child);
 		frames += max;
 		least += tcp_connection_unfinished(max);

@@ -22,7 +22,7 @@
 /* Resident bytes of a connection that is at work, and of each thread beneath it;
  * silent ones take less. */
 #define TCP_SERVER_CONNECTION 900
-#define TCP_SERVER_PROCESSOR 600
+#define TCP_SERVER_BENEATH 700
 
 struct tcp_server_config {
 	struct tt_addresses listen;
@@ -118,21 +118,17 @@ tcp_server_connect(struct tcp_server *s, const struct tt_accepted *a)
 		.fd = a->fd, .inet = a->inet, .floods = &s->floods
 	};
 	struct tt_error err;
-	uint64_t number;
 	char path[512];
 
 	if (s->connections >= c->max_connections) {
 		tcp_server_refuse(s, a->fd, a->peer);
 		return;
 	}
-	number = tt_next_connection(&s->thread);
-	if (number == 0) {		/* which has said why: the device tries again */
+	accepted.origin = tt_open_origin(&s->thread, s->pattern, a->peer, a->local);
+	if (accepted.origin == NULL) {	/* it was said why: the device tries again */
 		close(a->fd);
 		return;
 	}
-	accepted.origin = tt_origin_create(tt_memory(&s->thread), s->pattern,
-	    number, a->peer, a->local);
-	accepted.origin->opened_at = tt_wall_now(&s->thread);
 	if (tt_add_child(&s->thread, s->pattern, tcp_server_prepare, &accepted,
 	    &err) == NULL) {
 		tt_log(TT_LOG_ERROR, tt_info(&s->thread, path, sizeof path),
@@ -260,7 +256,7 @@ tcp_server_resident(const struct tt_node *node)
 	const struct tt_node *pattern = tcp_server_pattern(node);
 
 	return c->max_connections * (TCP_SERVER_CONNECTION +
-	    (pattern != NULL ? pattern->n_children : 0) * TCP_SERVER_PROCESSOR);
+	    (pattern != NULL ? pattern->n_children : 0) * TCP_SERVER_BENEATH);
 }
 
 const struct tt_kind tt_tcp_server_thread = {

@@ -168,11 +168,12 @@ START_TEST(what_is_described_can_be_pasted)
 	bad_paste("WebsocketMasterThread", 2, out);
 	bad_paste("WebSocketSubThread", 4, out);
 	bad_paste("DatabaseThread", 2, out);
+	bad_paste("TimerThread", 2, out);
 	fclose(out);
 	doc = tt_document_parse("t.yaml", file, size, tt_schemas, TT_LOAD_START, errs);
 	errors = bad_printed(errs);
 	ck_assert_msg(doc != NULL && *errors == '\0', "%s", errors);
-	ck_assert_uint_eq(doc->n_nodes, 7);
+	ck_assert_uint_eq(doc->n_nodes, 8);
 	free(errors);
 	free(file);
 	tt_document_destroy(doc);

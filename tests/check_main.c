@@ -34,6 +34,7 @@ Suite *check_tap_suite(void);
 Suite *check_task_suite(void);
 Suite *check_tcpack_suite(void);
 Suite *check_thread_suite(void);
+Suite *check_timer_thread_suite(void);
 Suite *check_tree_suite(void);
 Suite *check_wiring_suite(void);
 Suite *check_wsformat_suite(void);
@@ -67,6 +68,7 @@ static Suite *(*const suites[])(void) = {
 	check_task_suite,
 	check_tcpack_suite,
 	check_thread_suite,
+	check_timer_thread_suite,
 	check_tree_suite,
 	check_wiring_suite,
 	check_wsformat_suite,

@@ -271,6 +271,36 @@ START_TEST(a_timer_may_restart_itself_with_any_duration)
 }
 END_TEST
 
+/* Its time, and no more of the others' than they had before. */
+START_TEST(a_timer_that_goes_by_its_old_time_keeps_its_place)
+{
+	int64_t due[6];
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		tt_timer_start(&noters[i].timer, 8 * MS);
+		noters[i].timer.due -= (4 - i) * MS;
+	}
+	for (i = 0; i < 4; i++)
+		due[i] = noters[i].timer.due;
+	tt_timer_stop(&noters[1].timer);
+	noters[1].timer.due -= 100 * MS + 1;
+	tt_timer_again(&noters[1].timer, 8 * MS);
+	ck_assert_int_gt(noters[1].timer.due, tt_now(self));
+	ck_assert_int_le(noters[1].timer.due, tt_now(self) + 8 * MS);
+	ck_assert_int_eq((noters[1].timer.due - due[1] + 100 * MS + 1) % (8 * MS), 0);
+	for (i = 0; i < 3; i++)
+		tt_timer_stop(&noters[i].timer);
+	tt_timer_start(&noters[4].timer, 8 * MS);
+	noters[2].timer.due = due[3] - 8 * MS + 1;
+	tt_timer_again(&noters[2].timer, 8 * MS);
+	noters[0].timer.due = due[3] - 8 * MS - 1;
+	tt_timer_again(&noters[0].timer, 8 * MS);
+	machine_until(n_notes == 4);
+	task_assert_notes(4, 0, 3, 2, 4);
+}
+END_TEST
+
 START_TEST(a_timer_may_stop_another_that_is_due)
 {
 	noters[0].other = &noters[1];
@@ -418,6 +448,7 @@ check_task_suite(void)
 	tcase_add_test(tc,
 	    a_timer_that_restarts_itself_at_once_waits_for_the_next_turn);
 	tcase_add_test(tc, a_timer_may_restart_itself_with_any_duration);
+	tcase_add_test(tc, a_timer_that_goes_by_its_old_time_keeps_its_place);
 	tcase_add_test(tc, a_timer_may_stop_another_that_is_due);
 	tcase_add_test(tc, a_stopped_timer_stays_silent_and_may_be_started_again);
 	tcase_add_test(tc, an_earlier_timer_that_is_started_later_is_not_late);

@@ -12,6 +12,7 @@
  *     ServerThread      starts a ConnectionThread when the test connects
  *     ConnectionThread  on demand, a tap: makes packets
  *     FrameThread       below it: lines out of packets
+ *     TimerThread       the real one: it needs no more than a clock
  *
  * There is one world at a time.  machine_turn() adds up, after each turn, what
  * must add up. */

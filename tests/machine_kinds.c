@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/memory.h"
+#include "plugins/kinds.h"
 #include "tests/machine.h"
 
 static const char *const kinds_enter[] = {
@@ -111,8 +112,7 @@ kinds_tap_enter(struct machine_thread *t, struct tt_error *err)
 	int fds[2];
 
 	t->seq = 1;
-	t->origin = tt_origin_create(tt_memory(&t->thread), t->thread.node,
-	    tt_next_connection(&t->thread), "peer", "local");
+	t->origin = tt_open_origin(&t->thread, t->thread.node, "peer", "local");
 	t->origin->thread = &t->thread;
 	if (t->fd < 0 && t->thread.node->on_demand)
 		return 0;		/* without a socket */
@@ -520,12 +520,12 @@ static const struct tt_kind kinds_frames = {
 const struct tt_kind *const machine_kinds[] = {
 	&kinds_master, &kinds_group, &kinds_source, &kinds_filter_thread,
 	&kinds_taker, &kinds_sink, &kinds_slow, &kinds_viewer, &kinds_server,
-	&kinds_connection, &kinds_frames, NULL
+	&kinds_connection, &kinds_frames, &tt_timer_thread, NULL
 };
 
 const struct tt_schema *const machine_schemas[] = {
 	&kinds_master.schema, &kinds_group.schema, &kinds_source.schema,
 	&kinds_filter_thread.schema, &kinds_taker.schema, &kinds_sink.schema,
 	&kinds_slow.schema, &kinds_viewer.schema, &kinds_server.schema,
-	&kinds_connection.schema, &kinds_frames.schema, NULL
+	&kinds_connection.schema, &kinds_frames.schema, &tt_timer_thread.schema, NULL
 };

@@ -46,7 +46,7 @@ def test_kinds_and_describe():
     assert r.returncode == 0, r
     names = re.findall(r"^(\w+Thread)\b", r.stdout, re.M)
     assert {"MasterThread", "TCPServerThread", "TCPConnectionThread", "DataProcessorThread", "DatabaseThread",
-            "WebsocketMasterThread", "WebSocketSubThread"} == set(names), names
+            "WebsocketMasterThread", "WebSocketSubThread", "TimerThread"} == set(names), names
     for name in names:
         r = tt.run("--describe", name)
         assert r.returncode == 0 and name + ":" in r.stdout, r
