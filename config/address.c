@@ -7,12 +7,24 @@
 #include <sys/un.h>
 
 #define ADDRESS_HOST 253	/* bytes of a name in the DNS */
+#define ADDRESS_MEANT 100	/* bytes of a text that is worth a guess */
 
 static bool
 address_fail(struct tt_address_fault *fault, const char *what, const char *remedy)
 {
 	fault->what = what;
 	fault->remedy = remedy;
+	fault->is_shown = false;
+	return false;
+}
+
+/* The same with a remedy that holds a part of the text. */
+static bool
+address_show(struct tt_address_fault *fault, const char *what, const char *remedy)
+{
+	fault->what = what;
+	fault->remedy = remedy;
+	fault->is_shown = true;
 	return false;
 }
 
@@ -115,11 +127,28 @@ address_split(const char *text, size_t size, const char **host, size_t *host_siz
 	return true;
 }
 
-bool
-tt_address_read(struct tt_arena *arena, const char *text, size_t size,
+/* unix:/path, and nothing else. */
+static bool
+address_read_path(struct tt_arena *arena, const char *text, size_t size,
     struct tt_address *address, struct tt_address_fault *fault)
 {
 	struct sockaddr_un un;
+
+	if (size == 5 || text[5] != '/')
+		return address_fail(fault, "has no absolute path",
+		    "as in unix:/run/taskthread/devices.sock");
+	if (size - 5 >= sizeof(un.sun_path))
+		return address_fail(fault, "has too long a path",
+		    "the system takes 107 bytes");
+	text = tt_arena_text(arena, text, size);
+	*address = (struct tt_address){ .text = text, .path = text + 5 };
+	return true;
+}
+
+static bool
+address_read(struct tt_arena *arena, const char *text, size_t size,
+    struct tt_address *address, struct tt_address_fault *fault)
+{
 	const char *host;
 	size_t host_size;
 	uint16_t port = 0;
@@ -127,25 +156,19 @@ tt_address_read(struct tt_arena *arena, const char *text, size_t size,
 
 	if (memchr(text, '\0', size) != NULL)
 		return address_fail(fault, "holds a NUL character", NULL);
-	if (size >= 5 && memcmp(text, "unix:", 5) == 0) {
-		if (size == 5 || text[5] != '/')
-			return address_fail(fault, "has no absolute path",
-			    "as in unix:/run/taskthread/devices.sock");
-		if (size - 5 >= sizeof(un.sun_path))
-			return address_fail(fault, "has too long a path",
-			    "the system takes 107 bytes");
-		text = tt_arena_text(arena, text, size);
-		*address = (struct tt_address){ .text = text, .path = text + 5 };
-		return true;
-	}
+	if (size >= 5 && memcmp(text, "unix:", 5) == 0)
+		return address_read_path(arena, text, size, address, fault);
 	if (address_port(text, size, &port))
-		return address_fail(fault, "is only a port",
-		    "for all addresses write 0.0.0.0:port, for this machine's own "
-		    "127.0.0.1:port");
+		return address_show(fault, "is only a port",
+		    tt_arena_format(arena, "for all addresses write 0.0.0.0:%u, for this "
+		    "machine's own 127.0.0.1:%u", port, port));
 	if (!address_split(text, size, &host, &host_size, &port, &port_given, fault))
 		return false;
 	if (!port_given)
-		return address_fail(fault, "has no port", NULL);
+		return address_show(fault, "has no port", tt_arena_format(arena,
+		    "put the port behind it, as in %s%.*s%s:5002%s",
+		    *text == '[' ? "\"[" : "", (int)host_size, host,
+		    *text == '[' ? "]" : "", *text == '[' ? "\"" : ""));
 	*address = (struct tt_address){
 		.text = tt_arena_text(arena, text, size),
 		.host = tt_arena_text(arena, host, host_size),
@@ -154,22 +177,159 @@ tt_address_read(struct tt_arena *arena, const char *text, size_t size,
 	return true;
 }
 
+/* The address that TEXT, which is none, was written for; or NULL. */
+static const char *
+address_meant(struct tt_arena *arena, const char *text)
+{
+	const char *scheme = strstr(text, "://"), *colon, *meant[8];
+	struct tt_address address;
+	struct tt_address_fault fault;
+	size_t n = 0, i, host;
+
+	if (scheme != NULL)
+		text = scheme + 3;
+	colon = strrchr(text, ':');
+	host = strcspn(text, "/?# ,");
+	meant[n++] = tt_arena_text(arena, text, host);
+	if (colon != NULL) {
+		meant[n++] = tt_arena_format(arena, "[%.*s]%s", (int)(colon - text),
+		    text, colon);
+		if (colon == text || (colon == text + 1 && *text == '*'))
+			meant[n++] = tt_arena_format(arena, "0.0.0.0%s", colon);
+		if (*text == '[' && colon > text + 2 && colon[-1] == ']')
+			meant[n++] = tt_arena_format(arena, "%.*s%s",
+			    (int)(colon - text - 2), text + 1, colon);
+	}
+	if (*text == '[' && strchr(text, ']') != NULL)
+		meant[n++] = tt_arena_format(arena, "%.*s:%s",
+		    (int)(strchr(text, ']') + 1 - text), text, strchr(text, ']') + 1);
+	if (strchr(" ,", text[host]) != NULL)
+		meant[n++] = tt_arena_format(arena, "%.*s:%s", (int)host, text,
+		    text + host + strspn(text + host, " ,"));
+	if (*text == '/' && scheme == NULL)
+		meant[n++] = tt_arena_format(arena, "unix:%s", text);
+	for (i = 0; i < n; i++)
+		if (address_read(arena, meant[i], strlen(meant[i]), &address, &fault))
+			return address.text;
+	return NULL;
+}
+
+bool
+tt_address_read(struct tt_arena *arena, const char *text, size_t size,
+    struct tt_address *address, struct tt_address_fault *fault)
+{
+	const char *meant = NULL;
+
+	if (address_read(arena, text, size, address, fault))
+		return true;
+	if (size <= ADDRESS_MEANT && strlen(text) == size)
+		meant = address_meant(arena, text);
+	if (meant != NULL && strcmp(meant, text) != 0)
+		return address_show(fault, fault->what, tt_arena_format(arena,
+		    strchr(meant, '[') == NULL ? "did you mean %s?"
+		    : "did you mean \"%s\", in quotes?", meant));
+	return false;
+}
+
+/* The same for one host: its canonical text, and its width. */
+static const char *
+address_same_host(struct tt_arena *arena, const char *host,
+    enum tt_address_width *width)
+{
+	char text[INET6_ADDRSTRLEN], *lower;
+	struct in6_addr ipv6;
+	struct in_addr ipv4;
+	size_t n = strcspn(host, "%"), i;
+
+	if (inet_pton(AF_INET, host, &ipv4) == 1) {
+		*width = ipv4.s_addr == htonl(INADDR_ANY) ? TT_ADDRESS_ANY4
+		    : ipv4.s_addr == htonl(INADDR_LOOPBACK) ? TT_ADDRESS_LOOP4
+		    : TT_ADDRESS_IPV4;
+		return host;
+	}
+	if (inet_pton(AF_INET6, tt_arena_text(arena, host, n), &ipv6) == 1
+	    && inet_ntop(AF_INET6, &ipv6, text, sizeof(text)) != NULL) {
+		*width = IN6_IS_ADDR_UNSPECIFIED(&ipv6) ? TT_ADDRESS_ANY6
+		    : IN6_IS_ADDR_LOOPBACK(&ipv6) ? TT_ADDRESS_LOOP6 : TT_ADDRESS_IPV6;
+		return tt_arena_format(arena, "[%s%s]", text, host + n);
+	}
+	lower = tt_arena_text(arena, host, strlen(host));
+	for (i = 0; lower[i] != '\0'; i++)
+		if (lower[i] >= 'A' && lower[i] <= 'Z')
+			lower[i] = (char)(lower[i] - 'A' + 'a');
+	if (strcmp(lower, "localhost") == 0)
+		*width = TT_ADDRESS_LOCALHOST;
+	return lower;
+}
+
+const char *
+tt_address_same(struct tt_arena *arena, const char *text, enum tt_address_width *width,
+    unsigned *port)
+{
+	struct tt_address address;
+	struct tt_address_fault fault;
+	char *path, *to;
+	const char *from;
+
+	*width = TT_ADDRESS_NAME;
+	*port = 0;
+	if (!address_read(arena, text, strlen(text), &address, &fault))
+		return text;
+	if (address.path == NULL) {
+		*port = address.port;
+		return tt_arena_format(arena, "%s:%u", address_same_host(arena,
+		    address.host, width), *port);
+	}
+	/* unix:///run/x is unix:/run/x. */
+	path = tt_arena_text(arena, text, strlen(text));
+	for (from = to = path; *from != '\0'; from++)
+		if (from[0] != '/' || from[1] != '/')
+			*to++ = *from;
+	*to = '\0';
+	return path;
+}
+
+/* What TEXT, which is no URL of a websocket, was written for: ws:// or wss:// and what
+ * is behind another scheme, or behind one that is not written well. */
+static const char *
+address_url_meant(struct tt_arena *arena, const char *text)
+{
+	const char *scheme = strstr(text, "://"), *rest = text;
+	bool tls = true;
+
+	if (scheme != NULL) {
+		rest = scheme + 3;
+		tls = scheme > text && (scheme[-1] | 0x20) == 's'
+		    && strncasecmp(text, "ws://", 5) != 0;
+	} else if (strncasecmp(text, "ws", 2) == 0 || strncasecmp(text, "http", 4) == 0) {
+		rest = text + strcspn(text, ":/");
+		tls = rest > text && (rest[-1] | 0x20) == 's' && rest - text != 2;
+		rest += strspn(rest, ":/");
+	} else {
+		tls = strchr(text, ':') == NULL;
+	}
+	if (*rest == '\0' || strchr("/:?#", *rest) != NULL
+	    || (scheme == NULL && rest == text && strpbrk(text, ".:") == NULL))
+		return NULL;
+	return tt_arena_format(arena, "did you mean %s://%s?", tls ? "wss" : "ws", rest);
+}
+
 /* ws://host or wss://host: the bytes of the scheme with ://, or 0. */
 static size_t
-address_scheme(const char *text, size_t size, bool *tls,
+address_scheme(struct tt_arena *arena, const char *text, size_t size, bool *tls,
     struct tt_address_fault *fault)
 {
+	bool http = strncasecmp(text, "http:", 5) == 0
+	    || strncasecmp(text, "https:", 6) == 0;
+
 	*tls = size >= 6 && strncasecmp(text, "wss://", 6) == 0;
 	if (*tls)
 		return 6;
 	if (size >= 5 && strncasecmp(text, "ws://", 5) == 0)
 		return 5;
-	if (size >= 7 && strncasecmp(text, "http://", 7) == 0)
-		address_fail(fault, "is not a websocket's", "did you mean ws://?");
-	else if (size >= 8 && strncasecmp(text, "https://", 8) == 0)
-		address_fail(fault, "is not a websocket's", "did you mean wss://?");
-	else
-		address_fail(fault, "does not begin with ws:// or wss://", NULL);
+	address_show(fault, http ? "is not a websocket's"
+	    : "does not begin with ws:// or wss://", size > ADDRESS_MEANT ? NULL
+	    : address_url_meant(arena, text));
 	return 0;
 }
 
@@ -186,7 +346,7 @@ tt_url_read(struct tt_arena *arena, const char *text, size_t size,
 		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7F)
 			return address_fail(fault, "holds a character that no URL has",
 			    "write it as %NN, a blank as %20");
-	n = address_scheme(text, size, &tls, fault);
+	n = address_scheme(arena, text, size, &tls, fault);
 	if (n == 0)
 		return false;
 	if (memchr(text, '#', size) != NULL)

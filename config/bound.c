@@ -1,11 +1,12 @@
-/* bound.c - the rules over a whole file: what two nodes cannot share, the kinds'
- * own rules over the tree, and memory. */
+/* bound.c - the rules over a whole file: what two nodes cannot share (claims.h), the
+ * kinds' own rules over the tree, and memory. */
 #include "config/bound.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/claims.h"
 #include "config/option.h"
 #include "config/table.h"
 
@@ -13,108 +14,7 @@
  * C library's own, stacks. */
 #define BOUND_BASE (12 << 20)
 #define BOUND_NODE (4 << 10)		/* of a node whose kind says nothing */
-#define BOUND_CLAIM 4352		/* a path, and what stands before it */
-
-/* An address or a file that a node needs for itself. */
-struct bound_claim {
-	const char *text;
-	const struct tt_building *b;
-	struct tt_mark mark;
-};
-
-/* A scalar of VALUE that is the end of CLAIM: there the file says it. */
-static const struct tt_value *
-bound_find(const struct tt_value *value, const char *claim)
-{
-	const struct tt_value *v, *found;
-	size_t n = strlen(claim);
-
-	if (value->type == TT_VALUE_SCALAR)
-		return value->size > 2 && value->size <= n && strcmp(claim + n
-		    - value->size, value->text) == 0 ? value : NULL;
-	for (v = value->first; v != NULL; v = v->next) {
-		found = bound_find(value->type == TT_VALUE_LIST ? v : v->value, claim);
-		if (found != NULL)
-			return found;
-	}
-	return NULL;
-}
-
-/* Where the file says what B claims: the text itself, or the first option that may
- * stand for an address or a file. */
-static struct tt_mark
-bound_mark(const struct tt_building *b, const char *claim)
-{
-	const struct tt_option *o = b->node.schema->options;
-	const struct tt_value *key, *found, *likely = NULL;
-
-	for (; o != NULL && o->name != NULL; o++) {
-		key = tt_value_key(b->node.value, o->name);
-		if (key == NULL || key->value->bad)
-			continue;
-		found = bound_find(key->value, claim);
-		if (found != NULL)
-			return found->mark;
-		if (likely == NULL && (o->type == TT_OPT_PATH
-		    || o->type == TT_OPT_ADDRESSES || o->type == TT_OPT_URL))
-			likely = key->value;
-	}
-	return likely != NULL ? likely->mark : b->node.mark;
-}
-
-static int
-bound_compare(const void *a, const void *b)
-{
-	const struct bound_claim *x = a, *y = b;
-	int c = strcmp(x->text, y->text);
-
-	if (c != 0)
-		return c;
-	if (x->mark.line != y->mark.line)
-		return x->mark.line < y->mark.line ? -1 : 1;
-	return x->mark.column < y->mark.column ? -1 : x->mark.column > y->mark.column;
-}
-
-static void
-bound_check_claims(struct tt_load *l)
-{
-	struct bound_claim *claims = NULL;
-	size_t n = 0, room = 0, i, first = 0;
-	const struct tt_building *b;
-	char text[BOUND_CLAIM];
-	unsigned k;
-
-	for (k = 0; k < l->n_nodes; k++) {
-		b = l->nodes[k];
-		if (!b->valid || b->node.schema->claims == NULL)
-			continue;
-		for (i = 0; b->node.schema->claims(&b->node, i, text, sizeof(text));
-		    i++) {
-			if (*text == '\0')
-				continue;
-			if (n == room) {
-				room = room * 2 + 16;
-				claims = tt_arena_must(realloc(claims,
-				    room * sizeof(*claims)));
-			}
-			claims[n++] = (struct bound_claim){ tt_arena_text(l->arena,
-			    text, strlen(text)), b, bound_mark(b, text) };
-		}
-	}
-	if (n > 1)
-		qsort(claims, n, sizeof(*claims), bound_compare);
-	for (i = 1; i < n; i++) {
-		if (strcmp(claims[i].text, claims[first].text) != 0) {
-			first = i;
-			continue;
-		}
-		tt_errors_add(l->errs, claims[i].mark, claims[i].b->node.path,
-		    "give each its own", "%s is taken in line %u already, by %s",
-		    claims[i].text, claims[first].mark.line,
-		    claims[first].b->node.path);
-	}
-	free(claims);
-}
+#define BOUND_PARTS 5			/* that are no node's */
 
 static void
 bound_check_trees(struct tt_load *l)
@@ -163,7 +63,8 @@ bound_check_memory(struct tt_load *l)
 		need = INT64_MAX;
 	else
 		need = 2 * (l->doc->frame_max + TT_READ_SIZE);
-	if (d->memory >= need || (l->memory != NULL && l->memory->bad))
+	if (d->memory >= need
+	    || (l->memory != NULL && (l->memory->bad || l->memory->unknown)))
 		return;
 	tt_option_print_size(need, least, sizeof(least));
 	tt_option_print_size(d->memory, has, sizeof(has));
@@ -181,28 +82,42 @@ bound_check_memory(struct tt_load *l)
 		    "frames of up to %s, and daemon.memory is %s", frame, has);
 }
 
-static int64_t
-bound_sum(int64_t a, int64_t b)
+static void
+bound_add(struct tt_document *doc, struct tt_bound_part *parts, const char *what,
+    const struct tt_node *node, int64_t bytes)
 {
-	return __builtin_add_overflow(a, b, &a) ? INT64_MAX : a;
+	parts[doc->n_bound++] = (struct tt_bound_part){ what, node, bytes };
+	if (__builtin_add_overflow(doc->memory_bound, bytes, &doc->memory_bound))
+		doc->memory_bound = INT64_MAX;
 }
 
-static int64_t
-bound_resident(const struct tt_document *doc)
+/* All that may be resident, part by part. */
+static void
+bound_resident(struct tt_load *l)
 {
-	int64_t sum = BOUND_BASE;
+	struct tt_document *doc = l->doc;
+	struct tt_bound_part *parts = tt_arena_alloc(l->arena,
+	    (doc->n_nodes + BOUND_PARTS) * sizeof(*parts));
 	const struct tt_node *node;
-	unsigned i;
+	unsigned i, silent = 0;
 
-	sum = bound_sum(sum, doc->daemon.memory);
-	sum = bound_sum(sum, doc->frame_max);
-	sum = bound_sum(sum, TT_READ_SIZE);
+	bound_add(doc, parts, "program and libraries", NULL, BOUND_BASE);
+	bound_add(doc, parts, "daemon.memory", NULL, doc->daemon.memory);
+	bound_add(doc, parts, "the largest frame", NULL, doc->frame_max);
+	bound_add(doc, parts, "one read", NULL, TT_READ_SIZE);
 	for (i = 0; i < doc->n_nodes; i++) {
 		node = doc->nodes[i];
-		sum = bound_sum(sum, node->schema->resident == NULL ? BOUND_NODE
-		    : node->schema->resident(node));
+		if (node->schema->resident == NULL)
+			silent++;
+		else
+			bound_add(doc, parts, node->path, node,
+			    node->schema->resident(node));
 	}
-	return sum;
+	if (silent > 0)
+		bound_add(doc, parts, tt_arena_format(l->arena, "%u small node%s",
+		    silent, silent == 1 ? "" : "s"), NULL,
+		    silent * (int64_t)BOUND_NODE);
+	doc->bound = parts;
 }
 
 void
@@ -212,7 +127,7 @@ tt_bound_check(struct tt_load *l)
 	bool valid = true;
 	unsigned i;
 
-	bound_check_claims(l);
+	tt_claims_check(l);
 	if (l->loose)
 		return;
 	bound_check_memory(l);
@@ -221,5 +136,5 @@ tt_bound_check(struct tt_load *l)
 		valid = valid && l->nodes[i]->valid;
 	/* The kinds need not bear a node that is wrong. */
 	if (valid && tt_errors_count(l->errs) == before)
-		l->doc->memory_bound = bound_resident(l->doc);
+		bound_resident(l);
 }

@@ -14,7 +14,7 @@ static const char *const build_when_full[] = {
 };
 
 static const struct tt_option build_queue_options[] = {
-	{ .name = "bytes", .type = TT_OPT_SIZE, .min = 1,
+	{ .name = "bytes", .type = TT_OPT_SIZE, .min = 1, .max = INT64_C(1) << 40,
 	  .offset = offsetof(struct tt_queue_limit, bytes), .standard = "8MiB",
 	  .live = true, .help = "what may wait, with its headers" },
 	{ .name = "frames", .type = TT_OPT_INT, .min = 1,
@@ -112,6 +112,15 @@ build_sibling(const struct tt_building *parent, const struct tt_building *b)
 	return NULL;
 }
 
+/* "put it beside that" */
+static const char *
+build_beside(struct tt_load *l, const struct tt_building *b)
+{
+	return tt_arena_format(l->arena, "put it beside %s of %s: indented as much as that",
+	    b->node.key, tt_value_place(l->arena, b->node.mark,
+	    (struct tt_mark){ .file = NULL }));
+}
+
 /* Whether B, already among its siblings, may stand where it does. */
 static bool
 build_place(struct tt_load *l, const struct tt_building *parent,
@@ -131,10 +140,10 @@ build_place(struct tt_load *l, const struct tt_building *parent,
 		    "%s stands under %s, not under %s", s->name, build_under(l, s),
 		    p->name) == 0;
 	if (p->leaf)
-		return tt_errors_add(l->errs, mark, path, "put it beside it",
+		return tt_errors_add(l->errs, mark, path, build_beside(l, parent),
 		    "%s has no children", p->name) == 0;
 	if (p->closed != NULL && strcmp(p->closed, s->name) != 0)
-		return tt_errors_add(l->errs, mark, path, "put it beside it",
+		return tt_errors_add(l->errs, mark, path, build_beside(l, parent),
 		    "only %s stands under %s, not %s", p->closed, p->name,
 		    s->name) == 0;
 	if (pattern != NULL && (s->flags & (TT_BLOCKING | TT_MAIN)) != 0)
@@ -147,8 +156,8 @@ build_place(struct tt_load *l, const struct tt_building *parent,
 	sibling = (s->flags & TT_ONCE) != 0 ? build_sibling(parent, b) : NULL;
 	if (sibling != NULL)
 		return tt_errors_add(l->errs, mark, path, "it is the pattern for all",
-		    "%s stands once under %s; another one is in line %u", s->name,
-		    p->name, sibling->mark.line) == 0;
+		    "%s stands once under %s; another one is in %s", s->name,
+		    p->name, tt_value_place(l->arena, sibling->mark, mark)) == 0;
 	return true;
 }
 
@@ -171,6 +180,33 @@ build_channel_fail(const struct build_direction *d, const struct tt_value *at,
 	return false;
 }
 
+/* What ITEM, no name for a channel because of WHY, was written for. */
+static const char *
+build_channel_meant(const struct build_direction *d, const struct tt_value *item,
+    const char *why)
+{
+	struct tt_arena *arena = d->l->arena;
+	const char *ignored;
+	char *lower;
+	size_t i;
+
+	if (item->written != NULL || item->size > 64)
+		return why;
+	if (strchr(item->text, ',') != NULL)
+		return tt_arena_format(arena, "several channels stand in a list: "
+		    "\"%s: [%s]\"", d->word, item->text);
+	if (d->word[0] == 'U' && strcmp(item->text, "~") == 0)
+		return "\"UP: []\" sends nothing UP";
+	lower = tt_arena_text(arena, item->text, item->size);
+	for (i = 0; lower[i] != '\0'; i++)
+		if (lower[i] >= 'A' && lower[i] <= 'Z')
+			lower[i] = (char)(lower[i] - 'A' + 'a');
+		else if (strchr(" -./", lower[i]) != NULL)
+			lower[i] = '_';
+	return tt_key_is_channel(lower, item->size, &ignored) ? tt_arena_format(arena,
+	    "did you mean \"%s\"? %s", lower, why) : why;
+}
+
 static bool
 build_channel(struct build_direction *d, const struct tt_value *item)
 {
@@ -180,6 +216,11 @@ build_channel(struct build_direction *d, const struct tt_value *item)
 
 	if (item->bad)
 		return false;
+	/* Who gets what cannot be guessed. */
+	if (item->unknown)
+		return build_channel_fail(d, item, "write the channel's name, or give "
+		    "a default", tt_arena_format(arena, "%s names a channel that cannot "
+		    "be had now", d->word));
 	if (item->type != TT_VALUE_SCALAR || tt_value_is_empty(item))
 		return build_channel_fail(d, item, tt_arena_format(arena,
 		    "as in \"%s: data\" or \"%s: [data, alarms]\"", d->word, d->word),
@@ -188,9 +229,9 @@ build_channel(struct build_direction *d, const struct tt_value *item)
 	if (memchr(item->text, '\0', item->size) != NULL
 	    || !tt_key_is_channel(item->text, item->size, &why))
 		return build_channel_fail(d, item, memchr(item->text, '\0', item->size)
-		    != NULL ? NULL : why, tt_arena_format(arena,
+		    != NULL ? NULL : build_channel_meant(d, item, why), tt_arena_format(arena,
 		    "%s %s is no name for a channel", d->word,
-		    tt_value_quote(arena, item->text, item->size)));
+		    tt_value_shown(arena, item)));
 	for (i = 0; i < d->n; i++)
 		if (strcmp(d->names[i], item->text) == 0)
 			return build_channel_fail(d, item, "once is enough",
@@ -332,6 +373,27 @@ build_keys(struct tt_load *l, struct tt_building *b, const struct tt_table_owner
 	}
 }
 
+/* What would be right where VALUE stands, a list or a text, instead of a mapping. */
+static const char *
+build_instead(struct tt_load *l, const struct tt_value *value)
+{
+	const char *glued = value->type == TT_VALUE_SCALAR && value->written == NULL
+	    ? tt_key_glued(l->arena, value->text) : NULL;
+	size_t n;
+
+	if (glued != NULL)
+		return glued;
+	if (value->type == TT_VALUE_LIST)
+		return "write its options and children without \"- \", one below the "
+		    "other; two of one kind have names: \"DatabaseThread a:\"";
+	n = value->written != NULL ? 0 : strcspn(value->text, " ");
+	if (n > 0 && n < 64 && value->text[n] == ' ' && value->size < 64)
+		return tt_arena_format(l->arena, "a key has a colon behind it: "
+		    "\"%.*s:%s\"", (int)n, value->text, value->text + n);
+	return "its options and children stand below it, indented, each with a colon "
+	    "behind its key: \"path: a.db\"";
+}
+
 static void
 build_mapping(struct tt_load *l, struct tt_building *b, const struct tt_value *value)
 {
@@ -341,10 +403,7 @@ build_mapping(struct tt_load *l, struct tt_building *b, const struct tt_value *v
 	} else if (value->type == TT_VALUE_MAPPING) {
 		b->node.value = value;
 	} else if (!tt_value_is_empty(value)) {
-		tt_errors_add(l->errs, value->mark, b->node.path,
-		    strchr(value->text == NULL ? "" : value->text, ':') != NULL
-		    ? "a key needs a blank behind its colon"
-		    : "its options and children stand below it, indented, or in { }",
+		tt_errors_add(l->errs, value->mark, b->node.path, build_instead(l, value),
 		    "%s cannot be %s", b->node.schema->name, tt_value_what(value));
 		build_loose(l, b);
 		b->valid = false;
@@ -444,8 +503,8 @@ build_top_child(struct tt_load *l, const struct tt_value *key)
 		    schema->name);
 	else if (l->doc->root != NULL)
 		tt_errors_add(l->errs, key->mark, NULL, "a file has one",
-		    "a second %s; the first is in line %u", schema->name,
-		    l->doc->root->mark.line);
+		    "a second %s; the first is in %s", schema->name,
+		    tt_value_place(l->arena, l->doc->root->mark, key->mark));
 	else
 		l->doc->root = &build_node(l, NULL, schema, key, name)->node;
 }
@@ -454,7 +513,8 @@ static void
 build_top_wrong(struct tt_load *l, const struct tt_value *key)
 {
 	static const struct tt_option top[] = {
-		{ .name = "taskthread" }, { .name = "daemon" }, TT_OPTIONS_END
+		{ .name = "taskthread" }, { .name = "daemon" }, { .name = "include" },
+		TT_OPTIONS_END
 	};
 	struct tt_table_owner owner = { .load = l,
 		.name = "the file's top level" };

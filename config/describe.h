@@ -1,10 +1,9 @@
-/* describe.h - the schemas and the tree, printed for people. */
+/* describe.h - the kinds, printed for people. */
 #ifndef TT_CONFIG_DESCRIBE_H
 #define TT_CONFIG_DESCRIBE_H
 
 #include <stdio.h>
 
-#include "config/node.h"
 #include "config/schema.h"
 
 /* One line for each kind: its name and help. */
@@ -14,9 +13,5 @@ void tt_describe_kinds(const struct tt_schema *const *schemas, FILE *out);
  * help, range and choices as comments.  Returns false if there is no such kind. */
 bool tt_describe_kind(const struct tt_schema *const *schemas, const char *name,
     FILE *out);
-
-/* The tree with its derived wiring, one line for each node, and last the line
- * `memory bound: N bytes resident`. */
-void tt_describe_tree(const struct tt_document *doc, FILE *out);
 
 #endif

@@ -1,7 +1,7 @@
 /* error.c - what went wrong, in words for the person who can mend it.
  *
  * A file of megabytes may hold a mistake in every line: only the first
- * ERROR_SHOWN by place are kept, the others counted. */
+ * TT_ERROR_SHOWN by place are kept, the others counted. */
 #include "config/error.h"
 
 #include <stdarg.h>
@@ -10,43 +10,10 @@
 #include <string.h>
 
 #include "config/arena.h"
+#include "config/error_list.h"
 #include "config/utf8.h"
 
-#define ERROR_SHOWN 50
-#define ERROR_COLUMNS 100	/* of a longer line the part around the mark */
 #define ERROR_TEXT 1024
-
-struct error_entry {
-	unsigned file;			/* 0: none, else a source's number */
-	unsigned line, column;
-	char *path, *text, *remedy;
-};
-
-/* The first entries by place, and how many there were. */
-struct error_list {
-	size_t count, kept;
-	struct error_entry entries[ERROR_SHOWN];
-};
-
-struct error_source {
-	struct error_source *next;
-	unsigned number;		/* from 1 */
-	char *name;
-	char *text;			/* NULL: no text was given */
-	size_t size;
-};
-
-struct error_secret {
-	unsigned file;
-	struct tt_mark from, to;	/* their `file` is not used */
-};
-
-struct tt_errors {
-	struct error_list mistakes, warnings;
-	struct error_source *sources;
-	struct error_secret *secrets;
-	size_t n_secrets, room;
-};
 
 int
 tt_error_set(struct tt_error *err, const char *format, ...)
@@ -72,15 +39,23 @@ tt_errors_create(void)
 }
 
 static void
-error_entry_finish(struct error_entry *entry)
+error_entry_finish(struct tt_error_entry *entry)
 {
+	size_t i;
+
+	for (i = 0; i < entry->n_lines; i++) {
+		free((char *)entry->lines[i].node);
+		free((char *)entry->lines[i].says);
+		free((char *)entry->lines[i].points);
+	}
+	free(entry->lines);
 	free(entry->path);
 	free(entry->text);
 	free(entry->remedy);
 }
 
 static void
-error_list_finish(struct error_list *list)
+error_list_finish(struct tt_error_list *list)
 {
 	size_t i;
 
@@ -91,7 +66,7 @@ error_list_finish(struct error_list *list)
 void
 tt_errors_destroy(struct tt_errors *errs)
 {
-	struct error_source *source, *next;
+	struct tt_error_source *source, *next;
 
 	if (errs == NULL)
 		return;
@@ -108,10 +83,10 @@ tt_errors_destroy(struct tt_errors *errs)
 }
 
 /* The source of that name, made where there is none; NULL for no name. */
-static struct error_source *
+static struct tt_error_source *
 error_source(struct tt_errors *errs, const char *name)
 {
-	struct error_source **at = &errs->sources;
+	struct tt_error_source **at = &errs->sources;
 	unsigned number = 1;
 
 	if (name == NULL)
@@ -129,7 +104,7 @@ void
 tt_errors_source(struct tt_errors *errs, const char *file, const char *text,
     size_t size)
 {
-	struct error_source *source = error_source(errs, file);
+	struct tt_error_source *source = error_source(errs, file);
 
 	free(source->text);
 	source->text = tt_arena_must(malloc(size + 1));
@@ -141,7 +116,7 @@ tt_errors_source(struct tt_errors *errs, const char *file, const char *text,
 void
 tt_errors_hide(struct tt_errors *errs, struct tt_mark from, struct tt_mark to)
 {
-	struct error_source *source = error_source(errs, from.file);
+	struct tt_error_source *source = error_source(errs, from.file);
 
 	if (source == NULL)
 		return;
@@ -151,11 +126,11 @@ tt_errors_hide(struct tt_errors *errs, struct tt_mark from, struct tt_mark to)
 		    errs->room * sizeof(*errs->secrets)));
 	}
 	errs->secrets[errs->n_secrets++] =
-	    (struct error_secret){ source->number, from, to };
+	    (struct tt_error_secret){ source->number, from, to };
 }
 
-static int
-error_compare(const struct error_entry *a, const struct error_entry *b)
+int
+tt_error_compare(const struct tt_error_entry *a, const struct tt_error_entry *b)
 {
 	if (a->file != b->file)
 		return a->file < b->file ? -1 : 1;
@@ -167,15 +142,15 @@ error_compare(const struct error_entry *a, const struct error_entry *b)
 }
 
 static bool
-error_is_same(const struct error_entry *a, const struct error_entry *b)
+error_is_same(const struct tt_error_entry *a, const struct tt_error_entry *b)
 {
-	return error_compare(a, b) == 0 && strcmp(a->path, b->path) == 0
+	return tt_error_compare(a, b) == 0 && strcmp(a->path, b->path) == 0
 	    && strcmp(a->text, b->text) == 0;
 }
 
 /* Takes ENTRY over.  Equal places stay in the order of their coming. */
 static void
-error_list_add(struct error_list *list, struct error_entry *entry)
+error_list_add(struct tt_error_list *list, struct tt_error_entry *entry)
 {
 	size_t at = list->kept, i;
 
@@ -185,13 +160,13 @@ error_list_add(struct error_list *list, struct error_entry *entry)
 			return;
 		}
 	list->count++;
-	while (at > 0 && error_compare(&list->entries[at - 1], entry) > 0)
+	while (at > 0 && tt_error_compare(&list->entries[at - 1], entry) > 0)
 		at--;
-	if (at == ERROR_SHOWN) {
+	if (at == TT_ERROR_SHOWN) {
 		error_entry_finish(entry);
 		return;
 	}
-	if (list->kept == ERROR_SHOWN)
+	if (list->kept == TT_ERROR_SHOWN)
 		error_entry_finish(&list->entries[--list->kept]);
 	memmove(&list->entries[at + 1], &list->entries[at],
 	    (list->kept - at) * sizeof(*entry));
@@ -199,15 +174,53 @@ error_list_add(struct error_list *list, struct error_entry *entry)
 	list->kept++;
 }
 
-static void
-error_add(struct tt_errors *errs, struct error_list *list, struct tt_mark mark,
-    const char *path, const char *remedy, const char *format, va_list ap)
+static char *
+error_copy(const char *text)
 {
-	struct error_source *source = error_source(errs, mark.file);
-	struct error_entry entry = {
+	return tt_arena_must(strdup(text == NULL ? "" : text));
+}
+
+/* What is said at one place, before it is formatted. */
+struct error_saying {
+	struct tt_mark mark;
+	const char *path, *remedy;	/* may be NULL */
+	const struct tt_errors_line *lines;
+	size_t n_lines;
+};
+
+static void
+error_copy_lines(struct tt_errors *errs, struct tt_error_entry *entry,
+    const struct error_saying *say)
+{
+	const struct tt_error_source *source;
+	struct tt_errors_line *line;
+	size_t i;
+
+	if (say->n_lines == 0)
+		return;
+	entry->lines = tt_arena_must(calloc(say->n_lines, sizeof(*entry->lines)));
+	entry->n_lines = say->n_lines;
+	for (i = 0; i < say->n_lines; i++) {
+		line = &entry->lines[i];
+		*line = say->lines[i];
+		source = error_source(errs, line->mark.file);
+		line->mark.file = source == NULL ? NULL : source->name;
+		line->node = error_copy(line->node);
+		line->says = error_copy(line->says);
+		if (line->points != NULL)
+			line->points = error_copy(line->points);
+	}
+}
+
+static void
+error_add(struct tt_errors *errs, struct tt_error_list *list,
+    const struct error_saying *say, const char *format, va_list ap)
+{
+	struct tt_error_source *source = error_source(errs, say->mark.file);
+	struct tt_error_entry entry = {
 		.file = source == NULL ? 0 : source->number,
-		.line = mark.line,
-		.column = mark.column,
+		.line = say->mark.line,
+		.column = say->mark.column,
 	};
 	char text[ERROR_TEXT];
 	int n = vsnprintf(text, sizeof(text), format, ap);
@@ -215,10 +228,11 @@ error_add(struct tt_errors *errs, struct error_list *list, struct tt_mark mark,
 	if (n >= (int)sizeof(text))
 		strcpy(text + tt_utf8_cut(text, sizeof(text), sizeof(text) - 4),
 		    "...");
-	entry.text = tt_arena_must(strdup(text));
-	entry.path = tt_arena_must(strdup(path == NULL ? "" : path));
-	if (remedy != NULL && *remedy != '\0')
-		entry.remedy = tt_arena_must(strdup(remedy));
+	entry.text = error_copy(text);
+	entry.path = error_copy(say->path);
+	if (say->remedy != NULL && *say->remedy != '\0')
+		entry.remedy = error_copy(say->remedy);
+	error_copy_lines(errs, &entry, say);
 	error_list_add(list, &entry);
 }
 
@@ -226,10 +240,25 @@ int
 tt_errors_add(struct tt_errors *errs, struct tt_mark mark, const char *path,
     const char *remedy, const char *format, ...)
 {
+	struct error_saying say = { .mark = mark, .path = path, .remedy = remedy };
 	va_list ap;
 
 	va_start(ap, format);
-	error_add(errs, &errs->mistakes, mark, path, remedy, format, ap);
+	error_add(errs, &errs->mistakes, &say, format, ap);
+	va_end(ap);
+	return -1;
+}
+
+int
+tt_errors_add_drawn(struct tt_errors *errs, struct tt_mark mark, const char *path,
+    const char *remedy, const struct tt_errors_line *lines, size_t n,
+    const char *format, ...)
+{
+	struct error_saying say = { mark, path, remedy, lines, n };
+	va_list ap;
+
+	va_start(ap, format);
+	error_add(errs, &errs->mistakes, &say, format, ap);
 	va_end(ap);
 	return -1;
 }
@@ -238,10 +267,11 @@ void
 tt_errors_warn(struct tt_errors *errs, struct tt_mark mark, const char *path,
     const char *remedy, const char *format, ...)
 {
+	struct error_saying say = { .mark = mark, .path = path, .remedy = remedy };
 	va_list ap;
 
 	va_start(ap, format);
-	error_add(errs, &errs->warnings, mark, path, remedy, format, ap);
+	error_add(errs, &errs->warnings, &say, format, ap);
 	va_end(ap);
 }
 
@@ -255,169 +285,4 @@ size_t
 tt_errors_warnings(const struct tt_errors *errs)
 {
 	return errs->warnings.count;
-}
-
-static void
-error_print_text(const char *text, FILE *out)
-{
-	char shown[TT_UTF8_SHOWN];
-	size_t size = strlen(text), at = 0, width;
-
-	while (at < size) {
-		at += tt_utf8_show(shown, text + at, size - at, &width);
-		fputs(shown, out);
-	}
-}
-
-/* Where the printing of lines stands in a source: they come sorted. */
-struct error_reader {
-	const struct error_source *source;
-	size_t at, end;			/* the line's bytes */
-	unsigned line;
-};
-
-static size_t
-error_line_end(const struct error_source *source, size_t at)
-{
-	unsigned char c;
-
-	for (; at < source->size; at++) {
-		c = (unsigned char)source->text[at];
-		if ((c == '\n' || c == '\r' || c == 0xC2 || c == 0xE2)
-		    && tt_utf8_line_end(source->text + at, source->size - at) > 0)
-			break;
-	}
-	return at;
-}
-
-/* Finds the line's bytes, without its end.  False if the text has no such line. */
-static bool
-error_find_line(struct error_reader *r, const struct error_source *source,
-    unsigned line, const char **text, size_t *size)
-{
-	if (source == NULL || source->text == NULL || line == 0)
-		return false;
-	if (r->source != source || line < r->line) {
-		r->source = source;
-		r->at = 0;
-		if (source->size >= 3 && memcmp(source->text, "\xEF\xBB\xBF", 3) == 0)
-			r->at = 3;
-		r->line = 1;
-		r->end = error_line_end(source, r->at);
-	}
-	for (; r->line < line; r->line++) {
-		if (r->end == source->size)
-			return false;
-		r->at = r->end + tt_utf8_line_end(source->text + r->end,
-		    source->size - r->end);
-		r->end = error_line_end(source, r->at);
-	}
-	*text = source->text + r->at;
-	*size = r->end - r->at;
-	return true;
-}
-
-static bool
-error_is_secret(const struct tt_errors *errs, const struct error_entry *e,
-    unsigned column)
-{
-	const struct error_secret *s;
-	size_t i;
-
-	for (i = 0; i < errs->n_secrets; i++) {
-		s = &errs->secrets[i];
-		if (s->file == e->file
-		    && (e->line > s->from.line
-		    || (e->line == s->from.line && column >= s->from.column))
-		    && (e->line < s->to.line
-		    || (e->line == s->to.line && column < s->to.column)))
-			return true;
-	}
-	return false;
-}
-
-/* The line, or of a long one the part around the mark, and the caret below. */
-static void
-error_print_line(const struct tt_errors *errs, const struct error_entry *e,
-    const char *text, size_t size, FILE *out)
-{
-	unsigned column = 1, from = 1, to;
-	size_t at = 0, width, caret = 0;
-	char shown[TT_UTF8_SHOWN];
-
-	if (e->column > ERROR_COLUMNS * 3 / 4)
-		from = e->column - ERROR_COLUMNS / 2;
-	to = from + ERROR_COLUMNS;
-	fputs("    ", out);
-	if (from > 1) {
-		fputs("...", out);
-		caret += 3;
-	}
-	for (; at < size && column < to; column++) {
-		at += tt_utf8_show(shown, text + at, size - at, &width);
-		if (column < from)
-			continue;
-		if (error_is_secret(errs, e, column)) {
-			strcpy(shown, "*");
-			width = 1;
-		}
-		fputs(shown, out);
-		if (column < e->column)
-			caret += width;
-	}
-	if (at < size)
-		fputs("...", out);
-	fprintf(out, "\n    %*s^\n", (int)caret, "");
-}
-
-static void
-error_print(const struct tt_errors *errs, const struct error_entry *e,
-    const char *grade, struct error_reader *reader, FILE *out)
-{
-	const struct error_source *source = errs->sources;
-	const char *line;
-	size_t size;
-
-	while (source != NULL && source->number != e->file)
-		source = source->next;
-	if (source != NULL) {
-		error_print_text(source->name, out);
-		if (e->line > 0)
-			fprintf(out, ":%u:%u", e->line, e->column);
-		fputs(": ", out);
-	}
-	fprintf(out, "%s: ", grade);
-	if (*e->path != '\0') {
-		error_print_text(e->path, out);
-		fputs(": ", out);
-	}
-	error_print_text(e->text, out);
-	fputc('\n', out);
-	if (error_find_line(reader, source, e->line, &line, &size))
-		error_print_line(errs, e, line, size, out);
-	if (e->remedy != NULL) {
-		fputs("    ", out);
-		error_print_text(e->remedy, out);
-		fputc('\n', out);
-	}
-}
-
-void
-tt_errors_print(const struct tt_errors *errs, FILE *out)
-{
-	const struct error_list *m = &errs->mistakes, *w = &errs->warnings;
-	struct error_reader reader = { .source = NULL };
-	size_t i = 0, j = 0;
-
-	while (i < m->kept || j < w->kept) {
-		if (j == w->kept || (i < m->kept
-		    && error_compare(&m->entries[i], &w->entries[j]) <= 0))
-			error_print(errs, &m->entries[i++], "error", &reader, out);
-		else
-			error_print(errs, &w->entries[j++], "warning", &reader, out);
-	}
-	if (m->count > m->kept)
-		fprintf(out, "... and %zu more errors\n", m->count - m->kept);
-	if (w->count > w->kept)
-		fprintf(out, "... and %zu more warnings\n", w->count - w->kept);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/drawing.h"
 #include "config/wiring.h"
 
 #define FLOW_SHOWN 8		/* channels of a circle that a message names */
@@ -18,6 +19,7 @@ struct flow_walk {
 	const struct tt_node *node;
 	unsigned char *state;		/* of each channel: FLOW_... */
 	unsigned *next;			/* the channel that each open one became */
+	const struct tt_user **via;	/* by whom */
 };
 
 enum { FLOW_NEW, FLOW_OPEN, FLOW_DONE };
@@ -41,6 +43,7 @@ flow_circle(struct flow_walk *w, unsigned c, unsigned *circle)
 			    || (child->reach[channel->users[i].in] >> k & 1) == 0)
 				continue;
 			w->next[c] = to;
+			w->via[c] = &channel->users[i];
 			*circle = to;
 			if (w->state[to] == FLOW_OPEN || flow_circle(w, to, circle))
 				return true;
@@ -54,21 +57,28 @@ static void
 flow_report_circle(struct flow_walk *w, unsigned circle)
 {
 	const struct tt_channel *channels = w->node->channels;
-	const struct tt_user *user = &channels[circle].users[0];
-	const char *text = channels[circle].name;
+	const struct tt_user *user = w->via[circle];
+	struct tt_drawing d = { .arena = w->l->arena };
+	const char *text = channels[circle].name, *from;
 	unsigned c = circle, n = 0;
 
 	do {
+		from = channels[c].name;
+		user = w->via[c];
 		c = w->next[c];
+		tt_drawing_add_both(&d, TT_BUILDING(user->node), from, channels[c].name,
+		    tt_arena_format(w->l->arena, "makes \"%s\" of \"%s\"",
+		    channels[c].name, from));
 		if (++n <= FLOW_SHOWN)
 			text = tt_arena_format(w->l->arena, "%s > %s", text,
 			    n < FLOW_SHOWN ? channels[c].name : "...");
 	} while (c != circle);
-	tt_errors_add(w->l->errs,
+	user = w->via[circle];
+	tt_drawing_report(&d, w->l,
 	    tt_wiring_mark(TT_BUILDING(user->node), false, user->in), user->node->path,
-	    "data must come to an end: let one of them send another "
-	    "channel", "takes \"%s\" IN, which runs in a circle: %s",
-	    channels[circle].name, text);
+	    false, "data must come to an end: let one of them send another channel UP",
+	    tt_arena_format(w->l->arena, "takes \"%s\" IN, which runs in a circle: %s",
+	    channels[circle].name, text));
 	w->l->loose = true;
 }
 
@@ -100,6 +110,7 @@ flow_reach_node(struct tt_load *l, struct tt_building *b)
 
 	w.state = tt_arena_must(calloc(node->n_channels + 1, 1));
 	w.next = tt_arena_must(calloc(node->n_channels + 1, sizeof(*w.next)));
+	w.via = tt_arena_must(calloc(node->n_channels + 1, sizeof(*w.via)));
 	for (c = 0; c < node->n_channels && !is_circle; c++)
 		is_circle = w.state[c] == FLOW_NEW && flow_circle(&w, c, &circle);
 	if (is_circle)
@@ -116,6 +127,7 @@ flow_reach_node(struct tt_load *l, struct tt_building *b)
 			if (w.state[c] == FLOW_DONE && node->channels[c].up >= 0)
 				b->reach[i] |= (uint64_t)1 << node->channels[c].up;
 	}
+	free(w.via);
 	free(w.next);
 	free(w.state);
 }
@@ -240,7 +252,8 @@ static void
 flow_sources(struct tt_load *l, struct tt_building *b)
 {
 	struct tt_node *node = &b->node;
-	int64_t max = node->schema->frame_max == NULL ? 0
+	/* What a wrong node says of its frames was reported, or is wrong. */
+	int64_t max = node->schema->frame_max == NULL || !b->valid ? 0
 	    : node->schema->frame_max(node);
 	bool tap = (node->schema->flags & TT_TAP) != 0;
 	unsigned i;

@@ -6,6 +6,7 @@
 
 #include "config/nearest.h"
 #include "config/table.h"
+#include "config/utf8.h"
 
 #define KEYS_NAME 64			/* bytes of a node's or a channel's name */
 #define KEYS_LOWER "abcdefghijklmnopqrstuvwxyz"
@@ -65,9 +66,8 @@ keys_find_kind(const struct tt_load *l, const char *text, size_t size)
 	return NULL;
 }
 
-/* The kind that WORD comes closest to, with or without its Thread; or NULL. */
-static const char *
-keys_nearest_kind(const struct tt_load *l, const char *word)
+const char *
+tt_key_nearest_kind(const struct tt_load *l, const char *word)
 {
 	struct tt_nearest whole = tt_nearest_begin(word), part = whole;
 	const struct tt_schema *const *s;
@@ -89,7 +89,7 @@ keys_unknown_kind(struct tt_load *l, const struct tt_value *key, const char *pat
 {
 	size_t n = keys_word(key->text);
 	const char *word = tt_arena_text(l->arena, key->text, n);
-	const char *best = keys_nearest_kind(l, word), *remedy;
+	const char *best = tt_key_nearest_kind(l, word), *remedy;
 	const struct tt_schema *const *s;
 
 	if (best != NULL) {
@@ -105,11 +105,34 @@ keys_unknown_kind(struct tt_load *l, const struct tt_value *key, const char *pat
 	    tt_value_quote(l->arena, word, n));
 }
 
+/* "did you mean ...?" with what of NAME, which is none, may be the name of a SCHEMA;
+ * or "". */
+static const char *
+keys_name_meant(struct tt_load *l, const struct tt_schema *schema, const char *name)
+{
+	static const char legal[] = KEYS_LOWER KEYS_UPPER KEYS_DIGIT "_.-";
+	char meant[KEYS_NAME + 1];
+	size_t n = 0;
+
+	name += strcspn(name, KEYS_LOWER KEYS_UPPER KEYS_DIGIT);
+	for (; *name != '\0' && n < KEYS_NAME; name++)
+		if (strchr(legal, *name) != NULL)
+			meant[n++] = *name;
+		else if (n > 0 && meant[n - 1] != '_')
+			meant[n++] = '_';
+	while (n > 0 && meant[n - 1] == '_')
+		n--;
+	meant[n] = '\0';
+	return *name != '\0' || n == 0 ? "" : tt_arena_format(l->arena,
+	    "did you mean \"%s %s\"?", schema->name, meant);
+}
+
 bool
 tt_key_child(struct tt_load *l, const struct tt_value *key, const char *path,
     const struct tt_schema **schema, const char **name)
 {
 	size_t n = keys_word(key->text), size;
+	const char *meant;
 
 	*schema = keys_find_kind(l, key->text, n);
 	*name = key->text[n] == '\0' ? "" : key->text + n + 1;
@@ -123,10 +146,11 @@ tt_key_child(struct tt_load *l, const struct tt_value *key, const char *path,
 	if (size <= KEYS_NAME && size > 0 && strchr("_.-", **name) == NULL
 	    && strspn(*name, KEYS_LOWER KEYS_UPPER KEYS_DIGIT "_.-") == size)
 		return true;
-	tt_errors_add(l->errs, key->mark, path,
-	    "a name stands one blank behind the kind: a letter or digit, then letters, "
+	meant = keys_name_meant(l, *schema, *name);
+	tt_errors_add(l->errs, key->mark, path, tt_arena_format(l->arena,
+	    "%s%sa name stands one blank behind the kind: a letter or digit, then letters, "
 	    "digits, \"_\", \".\" or \"-\", at most 64 in all",
-	    "%s has no legal name",
+	    meant, *meant == '\0' ? "" : " "), "%s has no legal name",
 	    tt_value_quote(l->arena, key->text, key->size));
 	return false;
 }
@@ -152,17 +176,134 @@ keys_snake(struct tt_load *l, const struct tt_value *key)
 	return snake;
 }
 
+/* True if TEXT has one of the blanks that are none to YAML (U+00A0, U+200B, U+202F,
+ * U+3000 and their like), or the wide colon U+FF1A. */
+static bool
+keys_has_other_blank(const char *text)
+{
+	uint32_t code;
+	size_t size = strlen(text), at = 0, n;
+
+	for (; at < size; at += n) {
+		n = tt_utf8_decode(text + at, size - at, &code);
+		if (n == 0)
+			return false;
+		if (code == 0xA0 || (code >= 0x2000 && code <= 0x200B) || code == 0x202F
+		    || code == 0x205F || code == 0x3000 || code == 0xFEFF
+		    || code == 0xFF1A)
+			return true;
+	}
+	return false;
+}
+
+/* True if SIZE bytes of TEXT, a key, look as if a secret stood behind them. */
+static bool
+keys_is_secret(const char *text, size_t size)
+{
+	static const char *const words[] = { "token", "password", "secret", "cookie",
+		"authorization", "key" };
+	size_t i, at;
+
+	for (i = 0; i < sizeof(words) / sizeof(*words); i++)
+		for (at = 0; at + strlen(words[i]) <= size; at++)
+			if (strncasecmp(text + at, words[i], strlen(words[i])) == 0)
+				return true;
+	return false;
+}
+
+/* The bytes of a key before the colon or the = that it runs into, or 0. */
+static size_t
+keys_head(const char *text, const char **mark)
+{
+	size_t n = strcspn(text, ":= \t");
+
+	*mark = text + n + strspn(text + n, " \t");
+	return n <= 2 * KEYS_NAME && (**mark == ':' || **mark == '=')
+	    && (*mark)[1 + strspn(*mark + 1, " \t")] != '\0' ? n : 0;
+}
+
+const char *
+tt_key_glued(struct tt_arena *arena, const char *text)
+{
+	const char *mark, *rest;
+	size_t n = keys_head(text, &mark);
+
+	if (keys_has_other_blank(text))
+		return "it holds a character that looks like a blank or a colon and is "
+		    "none: type the line anew";
+	if (n == 0)
+		return NULL;
+	if (keys_is_secret(text, n))
+		return "a key has a colon and a blank behind it: \"name: value\"";
+	rest = mark + 1 + strspn(mark + 1, " \t");
+	if (*rest == '{' || *rest == '[')
+		return tt_arena_format(arena, "a blank is missing behind the colon: "
+		    "\"%.*s: %c\"", (int)n, text, *rest);
+	return tt_arena_format(arena, "write \"%.*s: %.*s\", with a colon and a blank",
+	    (int)n, text, (int)tt_utf8_cut(rest, strlen(rest), 60), rest);
+}
+
+const char *
+tt_key_shown(struct tt_arena *arena, const struct tt_value *key)
+{
+	const char *mark;
+	size_t n = keys_head(key->text, &mark);
+
+	return tt_value_quote(arena, key->text, n > 0 && keys_is_secret(key->text, n)
+	    ? n : key->size);
+}
+
+/* UP, IN, and what others call them. */
+static bool
+keys_is_direction(const char *text)
+{
+	static const char *const words[] = { "in", "up", "out", "input", "output",
+		"down", "inputs", "outputs", NULL };
+	size_t i;
+
+	for (i = 0; words[i] != NULL; i++)
+		if (strcasecmp(text, words[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The kind whose name TEXT begins with, as in "DatabaseThread-a"; or NULL. */
+static const struct tt_schema *
+keys_begins_with_kind(const struct tt_load *l, const char *text)
+{
+	const struct tt_schema *const *s;
+	size_t n;
+
+	for (s = l->schemas; *s != NULL; s++) {
+		n = strlen((*s)->name);
+		if (strncmp(text, (*s)->name, n) == 0
+		    && strspn(text + n, KEYS_LOWER KEYS_UPPER) == 0)
+			return *s;
+	}
+	return NULL;
+}
+
 void
 tt_key_wrong(struct tt_load *l, const struct tt_value *key, const char *path,
     const struct tt_option *options, const struct tt_option *common)
 {
-	const char *quoted = tt_value_quote(l->arena, key->text, key->size);
-	const char *snake = keys_snake(l, key), *kind, *looks, *remedy;
+	const char *quoted = tt_key_shown(l->arena, key);
+	const char *snake = keys_snake(l, key), *kind, *looks;
+	const char *remedy = tt_key_glued(l->arena, key->text);
+	const struct tt_schema *begins = keys_begins_with_kind(l, key->text);
 
-	kind = key->size <= KEYS_NAME ? keys_nearest_kind(l, key->text) : NULL;
-	if (strcasecmp(key->text, "in") == 0 || strcasecmp(key->text, "up") == 0) {
+	kind = key->size <= KEYS_NAME ? tt_key_nearest_kind(l, key->text) : NULL;
+	if (remedy != NULL) {
+		looks = "is no key";
+	} else if (keys_is_direction(key->text)) {
 		looks = "looks like a channel's direction";
-		remedy = "directions are written UP and IN";
+		remedy = "directions are written UP, to the parent, and IN, from the parent";
+	} else if (begins != NULL) {
+		looks = "looks like a kind of thread";
+		remedy = keys_name_meant(l, begins, key->text + strlen(begins->name));
+		if (*remedy == '\0')
+			remedy = tt_arena_format(l->arena, "did you mean \"%s\"?",
+			    begins->name);
 	} else if (tt_table_find(options, snake) != NULL
 	    || tt_table_find(common, snake) != NULL) {
 		looks = "looks like an option";
@@ -176,9 +317,8 @@ tt_key_wrong(struct tt_load *l, const struct tt_value *key, const char *path,
 		    "blank: \"TCPServerThread eu\"";
 	} else {
 		looks = "is neither a kind of thread, nor UP or IN, nor an option";
-		remedy = memchr(key->text, ':', key->size) != NULL
-		    ? "a key needs a blank behind its colon"
-		    : "options are lower case letters, digits and \"_\"";
+		remedy = "a child is a kind, as TCPServerThread; a channel UP or IN; an "
+		    "option lower case letters, digits and \"_\"";
 	}
 	tt_errors_add(l->errs, key->mark, path, remedy, "%s %s", quoted, looks);
 }

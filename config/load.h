@@ -6,13 +6,23 @@
 
 #include "config/arena.h"
 #include "config/error.h"
-#include "config/loader.h"
+#include "config/document.h"
 #include "config/node.h"
 #include "config/schema.h"
 #include "config/value.h"
 
 #define TT_LOAD_NODES 4096	/* nodes of one file */
 #define TT_LOAD_CHANNELS 64	/* of one node in one direction: bits of a word */
+
+/* One file of the document. */
+struct tt_load_file {
+	struct tt_load_file *next;
+	const char *name;		/* as the marks in it have it */
+	struct tt_mark mark;		/* where it is included; the first: nowhere */
+	bool is_open;			/* what it includes is being read */
+	bool is_public;			/* users beside owner and group may read it */
+	uint64_t device, inode;		/* 0: it is no file, but a text */
+};
 
 struct tt_load {
 	struct tt_arena *arena;
@@ -21,6 +31,11 @@ struct tt_load {
 	enum tt_load_mode mode;
 	struct tt_errors *errs;
 	const struct tt_value *memory;	/* what daemon.memory says, or NULL */
+	unsigned n_values;		/* of TT_VALUE_COUNT */
+	size_t n_bytes;			/* of all its files, of TT_VALUE_FILE */
+	size_t n_put;			/* the same of what was put in from elsewhere */
+	unsigned n_files;
+	struct tt_load_file *files;	/* all that were read, the last first */
 	unsigned n_nodes;
 	struct tt_building **nodes;	/* by index */
 	bool loose;			/* the tree's shape is not what was meant: */

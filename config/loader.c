@@ -1,24 +1,14 @@
-/* loader.c - from a YAML file to a checked and wired tree of nodes.
+/* loader.c - the door to libyaml: its events become values.
  *
- * The door to libyaml.  Its events become values here; what they mean is for
- * table.c, node.c and wiring.c. */
+ * What they mean is for others.  All that grows here is bounded: the text before it
+ * comes here, the number of values and their depth below. */
 #include "config/loader.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <yaml.h>
 
-#include "config/bound.h"
-#include "config/build.h"
-#include "config/load.h"
-#include "config/section.h"
+#include "config/expand.h"
 #include "config/syntax.h"
-#include "config/value.h"
-#include "config/wiring.h"
 
 /* One document being read. */
 struct loader_reader {
@@ -28,7 +18,9 @@ struct loader_reader {
 	const char *file;
 	const char *text;
 	size_t size;
-	unsigned n_values;
+	unsigned *count;		/* values of the document */
+	struct tt_expand expand;
+	char path[TT_VALUE_PATH];	/* of the node that is being read */
 };
 
 static struct tt_value *loader_value(struct loader_reader *r,
@@ -80,12 +72,28 @@ loader_append(struct loader_reader *r, struct tt_value ***tail, yaml_event_t *ev
 	return v;
 }
 
+/* Goes into the node of KEY, if it is one.  Returns the length of the path before. */
+static size_t
+loader_enter(struct loader_reader *r, const struct tt_value *key, unsigned depth)
+{
+	size_t length = strlen(r->path);
+
+	if (key->type == TT_VALUE_SCALAR && !key->bad && (tt_value_is_kind(key->text)
+	    || (depth == 1 && tt_value_is(key, "daemon")))) {
+		if (length > 0)
+			strcat(r->path + length, "/");
+		strcat(r->path + length, key->text);
+	}
+	return length;
+}
+
 /* The items of V, or its keys with their values, up to the event that ends it. */
 static bool
 loader_items(struct loader_reader *r, struct tt_value *v, unsigned depth)
 {
 	struct tt_value **tail = &v->first, **value, *item;
 	yaml_event_t event;
+	size_t length;
 
 	for (;; v->n++) {
 		if (!loader_next(r, &event))
@@ -94,6 +102,8 @@ loader_items(struct loader_reader *r, struct tt_value *v, unsigned depth)
 		    || event.type == YAML_MAPPING_END_EVENT) {
 			v->end = loader_mark(r, event.end_mark);
 			yaml_event_delete(&event);
+			if (v->type == TT_VALUE_MAPPING)
+				tt_expand_merge(&r->expand, v);
 			return true;
 		}
 		item = loader_append(r, &tail, &event, depth);
@@ -102,19 +112,72 @@ loader_items(struct loader_reader *r, struct tt_value *v, unsigned depth)
 		if (v->type == TT_VALUE_LIST)
 			continue;
 		value = &item->value;
+		length = loader_enter(r, item, depth);
 		if (!loader_next(r, &event)
 		    || loader_append(r, &value, &event, depth) == NULL)
 			return false;
+		r->path[length] = '\0';
 	}
+}
+
+/* A scalar, as the file has it. */
+static bool
+loader_scalar(struct loader_reader *r, struct tt_value *v, const yaml_event_t *event)
+{
+	v->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	v->size = event->data.scalar.length;
+	v->tag = loader_text(r, event->data.scalar.tag);
+	if (v->size > TT_VALUE_TEXT) {
+		tt_errors_add(r->errs, v->mark, r->path, NULL,
+		    "a text of %zu bytes is longer than %d KiB", v->size,
+		    TT_VALUE_TEXT >> 10);
+		return false;
+	}
+	v->text = tt_arena_text(r->arena, (const char *)event->data.scalar.value,
+	    v->size);
+	return true;
+}
+
+/* The name that EVENT gives to its value, or NULL. */
+static const yaml_char_t *
+loader_anchor(const yaml_event_t *event)
+{
+	switch (event->type) {
+	case YAML_SCALAR_EVENT:
+		return event->data.scalar.anchor;
+	case YAML_SEQUENCE_START_EVENT:
+		return event->data.sequence_start.anchor;
+	default:
+		return event->data.mapping_start.anchor;
+	}
+}
+
+/* A list or a mapping, DEPTH levels below the root. */
+static bool
+loader_collection(struct loader_reader *r, struct tt_value *v,
+    const yaml_event_t *event, unsigned depth)
+{
+	v->tag = loader_text(r, v->type == TT_VALUE_LIST
+	    ? event->data.sequence_start.tag : event->data.mapping_start.tag);
+	if (depth < TT_VALUE_DEPTH)
+		return loader_items(r, v, depth + 1);
+	tt_errors_add(r->errs, v->mark, NULL, NULL, "nested deeper than %d levels",
+	    TT_VALUE_DEPTH);
+	return false;
 }
 
 static struct tt_value *
 loader_value(struct loader_reader *r, const yaml_event_t *event, unsigned depth)
 {
-	struct tt_value *v;
 	struct tt_mark mark = loader_mark(r, event->start_mark);
+	const yaml_char_t *anchor;
+	struct tt_value *v;
+	bool ok;
 
-	if (++r->n_values > TT_VALUE_COUNT) {
+	if (event->type == YAML_ALIAS_EVENT)
+		return tt_expand_alias(&r->expand,
+		    loader_text(r, event->data.alias.anchor), mark, depth);
+	if (++*r->count > TT_VALUE_COUNT) {
 		tt_errors_add(r->errs, mark, NULL, NULL,
 		    "the file holds more than %d values", TT_VALUE_COUNT);
 		return NULL;
@@ -122,37 +185,18 @@ loader_value(struct loader_reader *r, const yaml_event_t *event, unsigned depth)
 	v = tt_arena_alloc(r->arena, sizeof(*v));
 	v->mark = mark;
 	v->end = loader_mark(r, event->end_mark);
-	switch (event->type) {
-	case YAML_ALIAS_EVENT:
-		v->alias = true;
-		v->text = "";
-		v->anchor = loader_text(r, event->data.alias.anchor);
-		return v;
-	case YAML_SCALAR_EVENT:
-		v->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-		v->size = event->data.scalar.length;
-		v->text = tt_arena_text(r->arena,
-		    (const char *)event->data.scalar.value, v->size);
-		v->tag = loader_text(r, event->data.scalar.tag);
-		v->anchor = loader_text(r, event->data.scalar.anchor);
-		return v;
-	case YAML_SEQUENCE_START_EVENT:
-		v->type = TT_VALUE_LIST;
-		v->tag = loader_text(r, event->data.sequence_start.tag);
-		v->anchor = loader_text(r, event->data.sequence_start.anchor);
-		break;
-	default:
-		v->type = TT_VALUE_MAPPING;
-		v->tag = loader_text(r, event->data.mapping_start.tag);
-		v->anchor = loader_text(r, event->data.mapping_start.anchor);
-		break;
-	}
-	if (depth == TT_VALUE_DEPTH) {
-		tt_errors_add(r->errs, mark, NULL, NULL,
-		    "nested deeper than %d levels", TT_VALUE_DEPTH);
+	v->type = event->type == YAML_SCALAR_EVENT ? TT_VALUE_SCALAR
+	    : event->type == YAML_SEQUENCE_START_EVENT ? TT_VALUE_LIST
+	    : TT_VALUE_MAPPING;
+	anchor = loader_anchor(event);
+	if (anchor != NULL
+	    && !tt_expand_define(&r->expand, loader_text(r, anchor), v))
 		return NULL;
-	}
-	return loader_items(r, v, depth + 1) ? v : NULL;
+	ok = v->type == TT_VALUE_SCALAR ? loader_scalar(r, v, event)
+	    : loader_collection(r, v, event, depth);
+	if (anchor != NULL)
+		tt_expand_complete(&r->expand, v);
+	return ok ? v : NULL;
 }
 
 /* The first document, and an error for a second one. */
@@ -194,16 +238,18 @@ loader_document(struct loader_reader *r)
 
 struct tt_value *
 tt_value_parse(struct tt_arena *arena, const char *file, const char *text,
-    size_t size, struct tt_errors *errs)
+    size_t size, unsigned *count, struct tt_errors *errs)
 {
 	struct loader_reader r = { .arena = arena, .errs = errs, .file = file,
-		.text = text, .size = size };
+		.text = text, .size = size, .count = count,
+		.expand = { .arena = arena, .errs = errs, .count = count } };
 	struct tt_mark begin = { .file = file, .line = 1, .column = 1 };
 	struct tt_value *root;
 	size_t before, mark;
 
 	if (!tt_syntax_check_bytes(file, text, size, errs))
 		return NULL;
+	r.expand.path = r.path;
 	/* libyaml skips the mark only where it guesses the encoding. */
 	mark = size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
 	before = tt_errors_count(errs);
@@ -219,109 +265,4 @@ tt_value_parse(struct tt_arena *arena, const char *file, const char *text,
 		    "it begins with \"taskthread: 1\" and has one MasterThread",
 		    "the file says nothing");
 	return root == NULL || tt_value_is_empty(root) ? NULL : root;
-}
-
-/* Everything that is not libyaml's, in the order in which one needs the other. */
-static void
-loader_build(struct tt_load *l, struct tt_value *root)
-{
-	tt_value_check(l->arena, root, l->errs);
-	if (root->type != TT_VALUE_MAPPING) {
-		tt_errors_add(l->errs, root->mark, NULL,
-		    "it begins with \"taskthread: 1\" and has one MasterThread",
-		    "the file holds %s, no keys", tt_value_what(root));
-		return;
-	}
-	tt_section_load(l, root);
-	if (!tt_build_tree(l, root))
-		return;
-	tt_wiring_infer(l);
-	tt_bound_check(l);
-}
-
-struct tt_document *
-tt_document_parse(const char *file, const char *text, size_t size,
-    const struct tt_schema *const *schemas, enum tt_load_mode mode,
-    struct tt_errors *errs)
-{
-	struct tt_load l = { .schemas = schemas, .mode = mode, .errs = errs };
-	size_t before = tt_errors_count(errs);
-	struct tt_value *root;
-
-	l.arena = tt_arena_create();
-	l.doc = tt_arena_alloc(l.arena, sizeof(*l.doc));
-	l.doc->arena = l.arena;
-	l.doc->file = tt_arena_text(l.arena, file, strlen(file));
-	if (size > TT_VALUE_FILE) {
-		tt_errors_add(errs, (struct tt_mark){ .file = file }, NULL, NULL,
-		    "larger than %d MiB: no hierarchy file",
-		    TT_VALUE_FILE >> 20);
-	} else {
-		tt_errors_source(errs, file, text, size);
-		root = tt_value_parse(l.arena, l.doc->file, text, size, errs);
-		if (root != NULL)
-			loader_build(&l, root);
-	}
-	if (tt_errors_count(errs) == before)
-		return l.doc;
-	tt_document_destroy(l.doc);
-	return NULL;
-}
-
-/* Up to one byte more than a file may have.  NULL, errno set, if it cannot. */
-static char *
-loader_read_file(const char *file, size_t *size)
-{
-	size_t room = 64 << 10, used = 0;
-	char *text = NULL;
-	ssize_t n = 1;
-	int fd = open(file, O_RDONLY | O_CLOEXEC), error;
-
-	if (fd < 0)
-		return NULL;
-	while (n > 0 && used <= TT_VALUE_FILE) {
-		if (text == NULL || used == room) {
-			room *= text == NULL ? 1 : 2;
-			text = tt_arena_must(realloc(text, room));
-		}
-		n = read(fd, text + used, room - used);
-		if (n < 0 && errno == EINTR)
-			n = 1;
-		else if (n > 0)
-			used += (size_t)n;
-	}
-	error = errno;
-	close(fd);
-	if (n < 0) {
-		free(text);
-		errno = error;
-		return NULL;
-	}
-	*size = used;
-	return text;
-}
-
-struct tt_document *
-tt_document_load(const char *file, const struct tt_schema *const *schemas,
-    enum tt_load_mode mode, struct tt_errors *errs)
-{
-	struct tt_document *doc;
-	size_t size;
-	char *text = loader_read_file(file, &size);
-
-	if (text == NULL) {
-		tt_errors_add(errs, (struct tt_mark){ .file = file }, NULL, NULL,
-		    "cannot be read: %s", strerror(errno));
-		return NULL;
-	}
-	doc = tt_document_parse(file, text, size, schemas, mode, errs);
-	free(text);
-	return doc;
-}
-
-void
-tt_document_destroy(struct tt_document *doc)
-{
-	if (doc != NULL)
-		tt_arena_destroy(doc->arena);
 }

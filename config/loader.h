@@ -1,31 +1,14 @@
-/* loader.h - from a YAML file to a checked and wired tree of nodes. */
+/* loader.h - from the text of a file to its values. */
 #ifndef TT_CONFIG_LOADER_H
 #define TT_CONFIG_LOADER_H
 
-#include "config/error.h"
-#include "config/node.h"
-#include "config/schema.h"
+#include "config/value.h"
 
-/* Bytes that one read may bring, a part of every bound. */
-#define TT_READ_SIZE (256 << 10)
-
-/* Why a file is read.  A value that it takes from elsewhere and that cannot be had
- * is an error where the tree is to run, and a warning where it is looked at. */
-enum tt_load_mode { TT_LOAD_CHECK, TT_LOAD_START };
-
-/* Loads FILE by the kinds' SCHEMAS (NULL ends the table): parses, checks every
- * option, infers and checks the wiring.  All mistakes of the file go to ERRS.
- * Returns a document, to be destroyed by the caller, or NULL if there was any
- * mistake or the file cannot be read (an error without a line). */
-struct tt_document *tt_document_load(const char *file,
-    const struct tt_schema *const *schemas, enum tt_load_mode mode,
-    struct tt_errors *errs);
-
-/* The same from SIZE bytes of TEXT, under the name FILE. */
-struct tt_document *tt_document_parse(const char *file, const char *text, size_t size,
-    const struct tt_schema *const *schemas, enum tt_load_mode mode,
-    struct tt_errors *errs);
-
-void tt_document_destroy(struct tt_document *doc);
+/* Reads the one document of SIZE bytes of TEXT, named FILE, with what its aliases
+ * and merge keys stand for in their places.  FILE must live as long as the values,
+ * which belong to ARENA.  *COUNT is how many there are, of TT_VALUE_COUNT.  Whatever
+ * is wrong goes to ERRS.  Returns NULL where nothing can be made of it. */
+struct tt_value *tt_value_parse(struct tt_arena *arena, const char *file,
+    const char *text, size_t size, unsigned *count, struct tt_errors *errs);
 
 #endif

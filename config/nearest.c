@@ -63,6 +63,12 @@ void
 tt_nearest_offer(struct tt_nearest *n, const char *candidate)
 {
 	size_t distance = tt_nearest_distance(n->word, candidate);
+	size_t length = strlen(n->word);
+
+	/* A head of three letters and more is short for the whole. */
+	if (length >= 3 && distance >= n->distance && n->distance > 1
+	    && strncasecmp(n->word, candidate, length) == 0)
+		distance = 1;
 
 	/* Not where nothing of a short word is left. */
 	if (distance < n->distance && distance < strlen(candidate)) {

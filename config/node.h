@@ -15,6 +15,9 @@
 
 struct tt_value;
 
+/* Bytes that one read may bring, a part of every bound. */
+#define TT_READ_SIZE (256 << 10)
+
 /* The signal of a full queue.  Also the `queue` option. */
 enum tt_when_full { TT_BLOCK, TT_DROP_OLDEST, TT_DROP_NEWEST };
 
@@ -57,6 +60,8 @@ struct tt_node {
 	int log;			/* enum tt_log_level, or -1: as the daemon's */
 	const char *description;	/* or NULL */
 	const struct tt_value *value;	/* the node's mapping in the file, or NULL */
+	bool unknown;			/* some value of it could not be had, and */
+					/* something legal stands in (TT_LOAD_CHECK) */
 	struct tt_queue_limit queue;	/* kinds with TT_KEEPS */
 
 	unsigned n_in, n_up;
@@ -87,6 +92,13 @@ struct tt_daemon_config {
 	int log;			/* enum tt_log_level */
 };
 
+/* A part of the bound of resident memory. */
+struct tt_bound_part {
+	const char *what;		/* "daemon.memory", a node's path */
+	const struct tt_node *node;	/* whose it is, or NULL */
+	int64_t bytes;
+};
+
 /* One loaded file.  Everything in it belongs to it. */
 struct tt_document {
 	const char *file;
@@ -95,7 +107,11 @@ struct tt_document {
 	unsigned n_nodes;
 	const struct tt_node **nodes;	/* by index */
 	int64_t frame_max;		/* the largest frame anywhere */
-	int64_t memory_bound;		/* resident bytes, as --check prints */
+	int64_t memory_bound;		/* resident bytes, as --check prints: the sum */
+	unsigned n_bound;		/* of these */
+	const struct tt_bound_part *bound;
+	unsigned n_env;			/* environment variables that it took values */
+	const char **env;		/* from, once each */
 	void *arena;			/* owns all of the above */
 };
 

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "config/address.h"
+#include "config/meant.h"
 #include "config/nearest.h"
+#include "config/utf8.h"
 #include "config/value.h"
 
 struct option_unit {
@@ -49,8 +51,25 @@ option_fail(struct tt_option_reader *r, const char *remedy, const char *format, 
 static const char *
 option_quote(struct tt_option_reader *r, const char *text, size_t size)
 {
+	if (r->written != NULL)
+		return tt_value_quote(r->arena, r->written, strlen(r->written));
 	return r->option->secret || r->is_secret ? "(not shown)"
 	    : tt_value_quote(r->arena, text, size);
+}
+
+/* True if nothing of the text may be shown. */
+static bool
+option_is_hidden(const struct tt_option_reader *r)
+{
+	return r->written != NULL || r->option->secret || r->is_secret;
+}
+
+/* What would be right instead of an address or a URL. */
+static const char *
+option_remedy(const struct tt_option_reader *r, const struct tt_address_fault *fault)
+{
+	return fault->remedy != NULL && !(fault->is_shown && option_is_hidden(r))
+	    ? fault->remedy : tt_option_form(r->option->type);
 }
 
 static int64_t
@@ -147,7 +166,7 @@ tt_option_form(enum tt_option_type type)
 {
 	switch (type) {
 	case TT_OPT_BOOL:
-		return "true or false (or yes, no, on, off)";
+		return "true or false, yes or no, on or off";
 	case TT_OPT_INT:
 		return "a whole number, as 100";
 	case TT_OPT_SIZE:
@@ -221,6 +240,23 @@ tt_option_size(const struct tt_option *option)
 	}
 }
 
+/* Says that TEXT is no WHAT, what it may have been meant for, and what is legal. */
+static bool
+option_no_number(struct tt_option_reader *r, const char *text, size_t size,
+    const char *what)
+{
+	const char *form = tt_option_form(r->option->type), *quoted;
+	char meant[TT_MEANT_TEXT], range[128], remedy[sizeof(r->remedy)];
+	bool is_meant = !option_is_hidden(r) && strlen(text) == size
+	    && tt_meant_number(r->option, text, meant);
+
+	tt_option_range(r->option, range, sizeof(range));
+	snprintf(remedy, sizeof(remedy), is_meant ? "%s (%s; here %s)" : "%s%s; here %s",
+	    is_meant ? meant : "", form, range);
+	quoted = option_quote(r, text, size);
+	return option_fail(r, remedy, "%s %s is no %s", r->label, quoted, what);
+}
+
 /* Digits at *AT into *VALUE, as much as INT64_MAX if they are more.  Returns
  * false if there are none. */
 static bool
@@ -270,13 +306,20 @@ option_in_range(struct tt_option_reader *r, int64_t value, const char *text,
 	int shown = o->secret ? 0 : size > 40 ? 40 : (int)size;
 	char min[32], max[32], range[100], remedy[128];
 
+	if (r->written != NULL) {
+		text = r->written;
+		shown = (int)tt_utf8_cut(text, strlen(text), 40);
+	}
+	if (o->late)
+		return true;
 	/* INT64_MAX stands for all that is too large to be stored. */
 	if (value >= o->min && value <= option_max(o) && value != INT64_MAX)
 		return true;
 	option_print_number(o, o->min, min, sizeof(min));
 	option_print_number(o, option_max(o), max, sizeof(max));
 	tt_option_range(o, range, sizeof(range));
-	snprintf(remedy, sizeof(remedy), "it may be %s", range);
+	snprintf(remedy, sizeof(remedy), o->off && value <= 0
+	    ? "did you mean off? It may be %s" : "it may be %s", range);
 	if (option_max(o) == INT64_MAX && value < o->min)
 		return option_fail(r, remedy, "%s %.*s is less than %s", r->label,
 		    shown, text, min);
@@ -294,9 +337,7 @@ option_int(struct tt_option_reader *r, const char *text, size_t size, int64_t *s
 	int64_t value;
 
 	if (!option_digits(&p, &value) || p != text + size)
-		return option_fail(r, tt_option_form(TT_OPT_INT),
-		    "%s %s is no whole number", r->label,
-		    option_quote(r, text, size));
+		return option_no_number(r, text, size, "whole number");
 	if (*text == '-' && value != INT64_MAX)
 		value = -value;
 	if (!option_in_range(r, value, text, size))
@@ -312,8 +353,7 @@ option_with_unit(struct tt_option_reader *r, const char *text, size_t size,
 	int64_t value;
 
 	if (!option_number(text, size, units, &value))
-		return option_fail(r, tt_option_form(r->option->type),
-		    "%s %s is no %s", r->label, option_quote(r, text, size), what);
+		return option_no_number(r, text, size, what);
 	if (!option_in_range(r, value, text, size))
 		return false;
 	*slot = value;
@@ -332,14 +372,12 @@ option_duration_range(struct tt_option_reader *r, const char *text, size_t size,
 	    &range.from)
 	    || !option_number(dots + 2, size - (size_t)(dots + 2 - text),
 	    option_durations, &range.to))
-		return option_fail(r, tt_option_form(TT_OPT_DURATION_RANGE),
-		    "%s %s is no range of durations", r->label,
-		    option_quote(r, text, size));
+		return option_no_number(r, text, size, "range of durations");
 	if (!option_in_range(r, range.from, text, size)
 	    || !option_in_range(r, range.to, text, size))
 		return false;
 	if (range.from > range.to)
-		return option_fail(r, tt_option_form(TT_OPT_DURATION_RANGE),
+		return option_fail(r, "the shorter one comes first: 500ms..60s",
 		    "%s %s ends before it begins", r->label,
 		    option_quote(r, text, size));
 	*slot = range;
@@ -350,6 +388,7 @@ static bool
 option_bool(struct tt_option_reader *r, const char *text, size_t size, bool *slot)
 {
 	static const char *const words[] = { "false", "true", "no", "yes", "off", "on" };
+	const char *meant;
 	size_t i;
 
 	for (i = 0; i < 6; i++)
@@ -357,8 +396,11 @@ option_bool(struct tt_option_reader *r, const char *text, size_t size, bool *slo
 			*slot = i % 2 == 1;
 			return true;
 		}
-	return option_fail(r, tt_option_form(TT_OPT_BOOL),
-	    "%s %s is neither true nor false", r->label, option_quote(r, text, size));
+	meant = option_is_hidden(r) || strlen(text) != size ? NULL : tt_meant_bool(text);
+	return option_fail(r, meant == NULL ? tt_option_form(TT_OPT_BOOL)
+	    : tt_arena_format(r->arena, "did you mean %s? (%s)", meant,
+	    tt_option_form(TT_OPT_BOOL)), "%s %s is neither true nor false", r->label,
+	    option_quote(r, text, size));
 }
 
 static bool
@@ -375,9 +417,11 @@ option_enum(struct tt_option_reader *r, const char *text, size_t size, int *slot
 			return true;
 		}
 		tt_nearest_offer(&nearest, r->option->choices[i]);
+		if (strcmp(r->option->choices[i], "none") == 0 && tt_meant_off(text))
+			nearest.best = "none";
 	}
 	tt_option_range(r->option, range, sizeof(range));
-	if (nearest.best != NULL)
+	if (nearest.best != NULL && !option_is_hidden(r))
 		snprintf(remedy, sizeof(remedy), "did you mean \"%s\"? It may be %s",
 		    nearest.best, range);
 	else
@@ -492,7 +536,9 @@ tt_option_read_hex(struct tt_option_reader *r, const char *text, size_t size,
 		high = option_hex_digit(text[at]);
 		low = at + 1 < size ? option_hex_digit(text[at + 1]) : -1;
 		if (high < 0 || low < 0)
-			return option_fail(r, "two hexadecimal digits for each byte: "
+			return option_fail(r, strchr(text, 'x') == NULL
+			    ? "two hexadecimal digits for each byte: {hex: \"ff fe\"}"
+			    : "two hexadecimal digits for each byte, without 0x or \\x: "
 			    "{hex: \"ff fe\"}", "%s %s is not hexadecimal", r->label,
 			    option_quote(r, text, size));
 		data[n++] = (uint8_t)(high << 4 | low);
@@ -513,8 +559,7 @@ tt_option_read_address(struct tt_option_reader *r, const char *text, size_t size
 
 	if (tt_address_read(r->arena, text, size, address, &fault))
 		return true;
-	return option_fail(r, fault.remedy != NULL ? fault.remedy
-	    : tt_option_form(TT_OPT_ADDRESSES), "%s %s %s", r->label,
+	return option_fail(r, option_remedy(r, &fault), "%s %s %s", r->label,
 	    option_quote(r, text, size), fault.what);
 }
 
@@ -541,8 +586,7 @@ option_url(struct tt_option_reader *r, const char *text, size_t size,
 	if (tt_url_read(r->arena, text, size, slot, &fault))
 		return true;
 	r->is_secret = memchr(text, '@', size) != NULL;
-	return option_fail(r, fault.remedy != NULL ? fault.remedy
-	    : tt_option_form(TT_OPT_URL), "%s %s %s", r->label,
+	return option_fail(r, option_remedy(r, &fault), "%s %s %s", r->label,
 	    option_quote(r, text, size), fault.what);
 }
 

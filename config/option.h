@@ -15,6 +15,8 @@ struct tt_option_reader {
 	const char *state_dir;		/* relative paths are below it */
 	const struct tt_option *option;
 	const char *label;		/* its name in messages: "framing.size" */
+	const char *written;		/* what messages show instead of the text: it */
+					/* came from elsewhere; or NULL */
 	char what[320];			/* what is wrong */
 	char remedy[320];		/* what would be right, or "" */
 	bool is_secret;			/* the text may hold one: it is not to be shown */

@@ -80,6 +80,8 @@ struct tt_option {
 	bool required;
 	bool live;			/* a reload may change it in a running thread */
 	bool secret;			/* its value is never printed */
+	bool late;			/* a group's number: min and max depend on others, */
+					/* and the group's check tests them */
 	bool off;			/* a number or duration may be `off`, stored as 0; */
 					/* a group `off`: given stays false */
 	const char *standard;		/* the default as the file would write it, or NULL: */

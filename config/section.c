@@ -87,14 +87,16 @@ section_check(struct tt_load *l, const struct section *s, const struct tt_value 
 	const struct tt_value *name = tt_value_key(says, "name");
 	const struct tt_value *dir = tt_value_key(says, "state_dir");
 
-	if (s->name != NULL && (*s->name == '\0' || strlen(s->name) > 255))
-		tt_errors_add(l->errs, name->value->mark, "daemon", NULL,
+	if (name != NULL && s->name != NULL
+	    && (*s->name == '\0' || strlen(s->name) > 255))
+		tt_errors_add(l->errs, name->value->mark, "daemon",
+		    "leave the line out for the host's name",
 		    "name has %zu bytes, not 1..255", strlen(s->name));
-	if (s->state_dir != NULL && *s->state_dir != '/')
+	if (dir != NULL && s->state_dir != NULL && *s->state_dir != '/')
 		tt_errors_add(l->errs, dir->value->mark, "daemon",
 		    "as in /var/lib/taskthread",
-		    "state_dir %s is no absolute path", tt_value_quote(l->arena,
-		    s->state_dir, strlen(s->state_dir)));
+		    "state_dir %s is no absolute path",
+		    tt_value_shown(l->arena, dir->value));
 }
 
 static void
@@ -131,11 +133,13 @@ section_daemon(struct tt_load *l, const struct tt_value *key)
 	d->log = s.log;
 }
 
-static void
-section_version(struct tt_load *l, const struct tt_value *root)
+void
+tt_section_version(struct tt_load *l, const struct tt_value *root, bool is_required)
 {
 	const struct tt_value *key = tt_value_key(root, "taskthread");
 
+	if (key == NULL && !is_required)
+		return;
 	if (key == NULL)
 		tt_errors_add(l->errs, (struct tt_mark){ .file = l->doc->file,
 		    .line = 1, .column = 1 }, NULL,
@@ -147,13 +151,13 @@ section_version(struct tt_load *l, const struct tt_value *root)
 		    "version %s of hierarchy files is not known",
 		    key->value->type != TT_VALUE_SCALAR
 		    ? tt_value_what(key->value)
-		    : tt_value_quote(l->arena, key->value->text, key->value->size));
+		    : tt_value_shown(l->arena, key->value));
 }
 
 void
 tt_section_load(struct tt_load *l, const struct tt_value *root)
 {
-	section_version(l, root);
+	tt_section_version(l, root, true);
 	section_daemon(l, tt_value_key(root, "daemon"));
 }
 
@@ -161,5 +165,12 @@ bool
 tt_section_is_key(const struct tt_value *key)
 {
 	return tt_value_is(key, "taskthread") || tt_value_is(key, "daemon")
+	    || tt_value_is(key, "include")
 	    || strncmp(key->text, "x-", 2) == 0;
+}
+
+const struct tt_option *
+tt_section_options(void)
+{
+	return section_options;
 }

@@ -2,12 +2,17 @@
 #include "config/table.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "config/include.h"
+#include "config/keys.h"
+#include "config/loader.h"
 #include "config/nearest.h"
 #include "config/option.h"
+#include "config/section.h"
 
 #define TABLE_LISTED 200	/* bytes of a list of legal names in a remedy */
 
@@ -45,6 +50,32 @@ table_list(const struct tt_option *table, char *buf, size_t room)
 		    used == 0 ? "" : ", ", table->name);
 }
 
+/* Whose option NAME is, should it be somebody's else: a group of TABLE's, another
+ * kind's, the daemon's.  NULL: nobody's. */
+static const char *
+table_whose(const struct tt_table_owner *owner, const char *name,
+    const struct tt_option *table)
+{
+	struct tt_arena *arena = owner->load->arena;
+	const struct tt_schema *const *s;
+	const struct tt_option *o;
+	const char *list = NULL;
+
+	for (o = table; o != NULL && o->name != NULL; o++)
+		if (o->type == TT_OPT_GROUP && tt_table_find(o->group, name) != NULL)
+			return tt_arena_format(arena, "it belongs into %s: \"%s: {%s: "
+			    "...}\"", o->name, o->name, name);
+	for (s = owner->load->schemas; *s != NULL; s++)
+		if (tt_table_find((*s)->options, name) != NULL)
+			list = list == NULL ? (*s)->name : tt_arena_format(arena,
+			    "%s and %s", list, (*s)->name);
+	if (tt_table_find(tt_section_options(), name) != NULL)
+		list = list == NULL ? "daemon" : tt_arena_format(arena, "%s and daemon",
+		    list);
+	return list == NULL ? NULL : tt_arena_format(arena, "it is an option of %s: "
+	    "indent it below that", list);
+}
+
 static void
 table_report(const struct tt_table_owner *owner, const struct tt_value *key,
     const char *group, const struct tt_option *table, const struct tt_option *more)
@@ -53,7 +84,7 @@ table_report(const struct tt_table_owner *owner, const struct tt_value *key,
 	struct tt_arena *arena = owner->load->arena;
 	char names[TABLE_LISTED] = "";
 	const struct tt_option *o;
-	const char *remedy;
+	const char *remedy = tt_key_glued(arena, key->text), *whose;
 
 	for (o = table; o != NULL && o->name != NULL; o++)
 		tt_nearest_offer(&nearest, o->name);
@@ -61,14 +92,22 @@ table_report(const struct tt_table_owner *owner, const struct tt_value *key,
 		tt_nearest_offer(&nearest, o->name);
 	table_list(table, names, sizeof(names));
 	table_list(more, names, sizeof(names));
-	if (nearest.best != NULL)
+	whose = table_whose(owner, key->text, table);
+	if (remedy != NULL)
+		;
+	else if (nearest.best != NULL && (nearest.distance < 2 || whose == NULL))
 		remedy = tt_arena_format(arena, "did you mean \"%s\"?", nearest.best);
-	else if (memchr(key->text, ':', key->size) != NULL)
-		remedy = "a key needs a blank behind its colon";
+	else if (whose == NULL && group == NULL && owner->node != NULL
+	    && tt_key_nearest_kind(owner->load, key->text) != NULL)
+		remedy = tt_arena_format(arena, "did you mean \"%s\"? The options here "
+		    "are %s", tt_key_nearest_kind(owner->load, key->text), names);
+	else if (whose != NULL)
+		remedy = tt_arena_format(arena, "%s; the options here are %s", whose,
+		    names);
 	else
 		remedy = tt_arena_format(arena, "its options are %s", names);
 	tt_errors_add(owner->load->errs, key->mark, owner->path, remedy,
-	    "no option %s in %s", tt_value_quote(arena, key->text, key->size),
+	    "no option %s in %s", tt_key_shown(arena, key),
 	    group != NULL ? group : owner->name);
 }
 
@@ -116,26 +155,46 @@ table_wrong_shape(const struct tt_table_owner *owner, const struct tt_option *o,
 	    tt_value_what(value)));
 }
 
+/* Says VALUE's text for what is wrong with it. */
 static struct tt_option_reader
 table_reader(const struct tt_table_owner *owner, const struct tt_option *o,
-    const char *label)
+    const struct tt_value *value, const char *label)
 {
 	return (struct tt_option_reader){
 		.arena = owner->load->arena,
 		.state_dir = owner->load->doc->daemon.state_dir,
 		.option = o,
 		.label = label,
+		.written = value->written,
 	};
+}
+
+/* The query of a URL may hold a token: the file's line is printed without it. */
+static void
+table_hide_query(const struct tt_table_owner *owner, const struct tt_value *value)
+{
+	const char *query = memchr(value->text, '?', value->size);
+	struct tt_mark from = value->mark;
+
+	if (query == NULL || value->written != NULL)
+		return;
+	/* Where it is written as it is read, the query is found in it. */
+	if (value->end.line == from.line && value->end.column - from.column
+	    == value->size + (value->plain ? 0 : 2))
+		from.column += (unsigned)(query - value->text) + !value->plain;
+	tt_errors_hide(owner->load->errs, from, value->end);
 }
 
 static bool
 table_scalar(const struct tt_table_owner *owner, const struct tt_option *o,
     const struct tt_value *value, void *slot, const char *label)
 {
-	struct tt_option_reader r = table_reader(owner, o, label);
+	struct tt_option_reader r = table_reader(owner, o, value, label);
 
 	if (value->type != TT_VALUE_SCALAR)
 		return table_wrong_shape(owner, o, value, label);
+	if (o->type == TT_OPT_URL)
+		table_hide_query(owner, value);
 	if (tt_option_read(&r, value->text, value->size, slot))
 		return true;
 	if (r.is_secret)
@@ -147,8 +206,8 @@ static bool
 table_bytes(const struct tt_table_owner *owner, const struct tt_option *o,
     const struct tt_value *value, struct tt_bytes *slot, const char *label)
 {
-	struct tt_option_reader r = table_reader(owner, o, label);
 	const struct tt_value *key = tt_value_key(value, "hex");
+	struct tt_option_reader r;
 
 	if (value->type != TT_VALUE_MAPPING)
 		return table_scalar(owner, o, value, slot, label);
@@ -156,6 +215,7 @@ table_bytes(const struct tt_table_owner *owner, const struct tt_option *o,
 		return table_wrong_shape(owner, o, value, label);
 	if (key->value->bad)
 		return false;
+	r = table_reader(owner, o, key->value, label);
 	if (tt_option_read_hex(&r, key->value->text, key->value->size, slot))
 		return true;
 	return table_fail(owner, key->value, r.remedy, r.what);
@@ -165,7 +225,7 @@ static bool
 table_addresses(const struct tt_table_owner *owner, const struct tt_option *o,
     const struct tt_value *value, struct tt_addresses *slot, const char *label)
 {
-	struct tt_option_reader r = table_reader(owner, o, label);
+	struct tt_option_reader r = table_reader(owner, o, value, label);
 	const struct tt_value *item;
 	struct tt_address *list;
 	bool ok = true;
@@ -180,6 +240,7 @@ table_addresses(const struct tt_table_owner *owner, const struct tt_option *o,
 		    tt_arena_format(r.arena, "%s is an empty list", label));
 	list = tt_arena_alloc(r.arena, value->n * sizeof(*list));
 	for (item = value->first; item != NULL; item = item->next) {
+		r.written = item->written;
 		if (item->bad)
 			ok = false;
 		else if (item->type != TT_VALUE_SCALAR)
@@ -212,9 +273,10 @@ table_pairs(const struct tt_table_owner *owner, const struct tt_option *o,
 			ok = false;
 		else if (key->value->type != TT_VALUE_SCALAR
 		    || tt_value_is_empty(key->value))
-			ok = table_fail(owner, key, tt_option_form(o->type),
+			ok = table_fail(owner, key, tt_key_glued(arena, key->text) != NULL
+			    ? tt_key_glued(arena, key->text) : tt_option_form(o->type),
 			    tt_arena_format(arena, "%s: %s is %s, not a text", label,
-			    key->text, tt_value_what(key->value)));
+			    tt_key_shown(arena, key), tt_value_what(key->value)));
 		else if (memchr(key->value->text, '\0', key->value->size) != NULL)
 			ok = table_fail(owner, key->value, NULL, tt_arena_format(arena,
 			    "%s: %s holds a NUL character", label, key->text));
@@ -305,20 +367,65 @@ table_store(const struct tt_table_owner *owner, const struct tt_option *o,
 	}
 }
 
-/* A table's own default is text of the file, too.  It is legal, or the table is
- * wrong. */
+/* An example of a group, on one line: its required members. */
+static const char *
+table_example_group(struct tt_arena *arena, const struct tt_option *o)
+{
+	const struct tt_option *m;
+	const char *text = "";
+
+	for (m = o->group; m->name != NULL; m++)
+		if (m->required)
+			text = tt_arena_format(arena, "%s%s%s: %s", text,
+			    *text == '\0' ? "" : ", ", m->name,
+			    tt_table_example(arena, m));
+	return tt_arena_format(arena, "{%s}", text);
+}
+
+const char *
+tt_table_example(struct tt_arena *arena, const struct tt_option *o)
+{
+	int64_t max = o->max == 0 ? INT64_MAX : o->max, value;
+	char number[32];
+
+	if (o->standard != NULL)
+		return o->standard;
+	if (o->off && !o->required)
+		return "off";
+	if (o->type == TT_OPT_ENUM)
+		return o->choices == tt_section_log_levels ? "info" : o->choices[0];
+	if (o->type == TT_OPT_GROUP)
+		return table_example_group(arena, o);
+	if (o->type == TT_OPT_INT) {
+		value = o->min > 1 ? o->min : max < 1 ? max : 1;
+		return tt_arena_format(arena, "%" PRId64, value);
+	}
+	if (o->type == TT_OPT_SIZE || o->type == TT_OPT_DURATION) {
+		value = o->type == TT_OPT_SIZE ? 64 << 10 : 10000000000;
+		value = value < o->min ? o->min : value > max ? max : value;
+		if (o->type == TT_OPT_SIZE)
+			tt_option_print_size(value, number, sizeof(number));
+		else
+			tt_option_print_duration(value, number, sizeof(number));
+		return tt_arena_format(arena, "%s", number);
+	}
+	return tt_option_example(o->type);
+}
+
+/* What a table itself says for an option, its default or an example, is text of the
+ * file, too.  It is legal, or the table is wrong. */
 static void
 table_standard(const struct tt_table_owner *owner, const struct tt_option *o,
-    void *slot, const char *label)
+    const char *says, void *slot, const char *label)
 {
 	struct tt_load *l = owner->load;
-	struct tt_value text = { .plain = true, .text = o->standard,
-		.size = strlen(o->standard) };
+	struct tt_value text = { .plain = true, .text = says, .size = strlen(says) };
 	const struct tt_value *value = &text;
+	unsigned count = 0;
 	bool ok;
 
-	if (o->type != TT_OPT_STRING && (*o->standard == '{' || *o->standard == '['))
-		value = tt_value_parse(l->arena, "", o->standard, text.size, l->errs);
+	if (o->type != TT_OPT_STRING && (*says == '{' || *says == '['))
+		value = tt_value_parse(l->arena, "", says, text.size, &count, l->errs);
 	ok = value != NULL && table_store(owner, o, value, slot, label);
 	assert(ok);
 	(void)ok;
@@ -331,9 +438,14 @@ table_was_meant(const struct tt_option *table, const struct tt_option *o,
 {
 	const struct tt_value *key = mapping == NULL ? NULL : mapping->first;
 	struct tt_nearest nearest;
+	size_t n;
 
 	for (; key != NULL; key = key->next) {
 		if (key->bad)
+			return true;
+		n = strlen(o->name);
+		if (strncmp(key->text, o->name, n) == 0
+		    && strchr(":= ", key->text[n]) != NULL && key->text[n] != '\0')
 			return true;
 		nearest = tt_nearest_begin(key->text);
 		tt_nearest_offer(&nearest, o->name);
@@ -341,6 +453,85 @@ table_was_meant(const struct tt_option *table, const struct tt_option *o,
 			return true;
 	}
 	return false;
+}
+
+/* Something legal for a value that cannot be had. */
+static void
+table_stand_in(const struct tt_table_owner *owner, const struct tt_option *o,
+    void *slot, const char *label)
+{
+	if (owner->node != NULL)
+		owner->node->unknown = true;
+	if (o->required || o->standard != NULL)
+		table_standard(owner, o, tt_table_example(owner->load->arena, o), slot,
+		    label);
+}
+
+/* True if O's value takes something from where it cannot be had; a group's members
+ * say so each for itself. */
+static bool
+table_is_unknown(const struct tt_option *o, const struct tt_value *value)
+{
+	const struct tt_value *v;
+
+	if (value->type == TT_VALUE_SCALAR)
+		return value->unknown;
+	if (value->type == TT_VALUE_LIST ? o->type != TT_OPT_ADDRESSES
+	    : o->type != TT_OPT_STRINGS && o->type != TT_OPT_BYTES)
+		return false;
+	for (v = value->first; v != NULL; v = v->next)
+		if ((v->value != NULL ? v->value : v)->unknown)
+			return true;
+	return false;
+}
+
+/* Header fields that say who one is (RFC 9110, 11; RFC 6265), and their like. */
+static bool
+table_is_credential(const char *name)
+{
+	static const char *const words[] = {
+		"authorization", "cookie", "token", "secret", "key", "password"
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strcasestr(name, words[i]) != NULL)
+			return true;
+	return false;
+}
+
+/* A secret that stands in the file is to be read by few. */
+static void
+table_warn_public(const struct tt_table_owner *owner, const struct tt_option *o,
+    const struct tt_value *value, const char *label)
+{
+	struct tt_load *l = owner->load;
+	const struct tt_value *key;
+
+	for (key = value->first; value->type == TT_VALUE_MAPPING && key != NULL;
+	    key = key->next)
+		if (!key->bad && table_is_credential(key->text))
+			table_warn_public(owner, o, key->value, tt_arena_format(
+			    l->arena, "%s: %s", label, key->text));
+	if (value->type != TT_VALUE_SCALAR || value->written != NULL || value->size == 0
+	    || !tt_include_is_public(l, value->mark))
+		return;
+	tt_errors_warn(l->errs, value->mark, owner->path,
+	    "chmod o-r the file, or take the value from ${credential:NAME}, "
+	    "${file:/path} or ${env:NAME}",
+	    "%s stands in a file that every user of this machine may read", label);
+}
+
+/* True for what YAML calls null where a text would be taken for it: a quoted one is. */
+static bool
+table_is_null(const struct tt_option *o, const struct tt_value *value)
+{
+	return value->plain && value->written == NULL && (o->type == TT_OPT_STRING
+	    || o->type == TT_OPT_PATH || o->type == TT_OPT_ADDRESSES
+	    || o->type == TT_OPT_URL || o->type == TT_OPT_BYTES
+	    || o->type == TT_OPT_STRINGS || o->type == TT_OPT_GROUP)
+	    && (tt_value_is(value, "~") || tt_value_is(value, "null")
+	    || tt_value_is(value, "Null") || tt_value_is(value, "NULL"));
 }
 
 static bool
@@ -357,17 +548,26 @@ table_option(const struct tt_table_owner *owner, const struct tt_option *table,
 		    table_form(owner, o), "%s is missing", label);
 	if (key == NULL && !o->required)
 		ok = true;
-	if (key != NULL && o->secret)
+	if (key != NULL && o->secret) {
 		tt_errors_hide(owner->load->errs, key->value->mark, key->value->end);
+		table_warn_public(owner, o, key->value, label);
+	}
 	if (key != NULL && key->value->bad)
 		ok = false;
+	else if (key != NULL && table_is_unknown(o, key->value))
+		table_stand_in(owner, o, slot, label);
 	else if (key != NULL && tt_value_is_empty(key->value))
 		ok = table_fail(owner, key, table_form(owner, o),
 		    tt_arena_format(owner->load->arena, "%s has no value", label));
+	else if (key != NULL && table_is_null(o, key->value))
+		ok = table_fail(owner, key->value, o->required ? table_form(owner, o)
+		    : "leave the line out, or quote it if a text is meant",
+		    tt_arena_format(owner->load->arena, "%s has no value: %s is YAML's "
+		    "word for nothing", label, key->value->text));
 	else if (key != NULL)
 		ok = table_store(owner, o, key->value, slot, label);
 	if ((key == NULL || !ok) && o->standard != NULL)
-		table_standard(owner, o, slot, label);
+		table_standard(owner, o, o->standard, slot, label);
 	return ok;
 }
 
@@ -468,6 +668,9 @@ tt_check_error(struct tt_check *check, const char *option, const char *remedy,
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
+	/* Something stands in for a value: nothing follows from it. */
+	if (owner->node != NULL && owner->node->unknown)
+		return;
 	table_said(check, option, &mark);
 	tt_errors_add(owner->load->errs, mark, owner->path, remedy, "%s", text);
 	check->failed = true;
@@ -485,6 +688,8 @@ tt_check_warn(struct tt_check *check, const char *option, const char *remedy,
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
+	if (owner->node != NULL && owner->node->unknown)
+		return;
 	table_said(check, option, &mark);
 	tt_errors_warn(owner->load->errs, mark, owner->path, remedy, "%s", text);
 }

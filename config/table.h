@@ -25,6 +25,9 @@ bool tt_table_fill(const struct tt_table_owner *owner, const struct tt_option *t
 
 const struct tt_option *tt_table_find(const struct tt_option *table, const char *name);
 
+/* A legal value for OPTION as the file has it: its default, else an example. */
+const char *tt_table_example(struct tt_arena *arena, const struct tt_option *option);
+
 /* Reports KEY, which is in none of both tables (MORE may be NULL). */
 void tt_table_unknown(const struct tt_table_owner *owner, const struct tt_value *key,
     const struct tt_option *table, const struct tt_option *more);

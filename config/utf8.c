@@ -93,3 +93,17 @@ tt_utf8_cut(const char *text, size_t size, size_t max)
 		max--;
 	return max;
 }
+
+bool
+tt_utf8_is_text(const char *text, size_t size)
+{
+	uint32_t code;
+	size_t at, n;
+
+	for (at = 0; at < size; at += n) {
+		n = tt_utf8_decode(text + at, size - at, &code);
+		if (n == 0 || code == 0)
+			return false;
+	}
+	return true;
+}

@@ -27,6 +27,9 @@ bool tt_utf8_is_control(uint32_t code);
 size_t tt_utf8_show(char shown[TT_UTF8_SHOWN], const char *text, size_t size,
     size_t *width);
 
+/* True if TEXT is UTF-8 without a NUL. */
+bool tt_utf8_is_text(const char *text, size_t size);
+
 /* The bytes of TEXT's longest head of whole characters that is at most MAX bytes. */
 size_t tt_utf8_cut(const char *text, size_t size, size_t max);
 

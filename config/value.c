@@ -7,7 +7,6 @@
 #include "config/utf8.h"
 
 #define VALUE_QUOTED 60		/* bytes of a text that a message quotes */
-#define VALUE_KEY 128		/* bytes of a kind and a name, at most */
 
 struct tt_value *
 tt_value_key(const struct tt_value *mapping, const char *name)
@@ -62,40 +61,41 @@ tt_value_quote(struct tt_arena *arena, const char *text, size_t size)
 	return tt_arena_format(arena, "\"%s%s\"", shown, cut < size ? "..." : "");
 }
 
+const char *
+tt_value_shown(struct tt_arena *arena, const struct tt_value *scalar)
+{
+	if (scalar->written != NULL)
+		return tt_value_quote(arena, scalar->written, strlen(scalar->written));
+	return tt_value_quote(arena, scalar->text, scalar->size);
+}
+
+const char *
+tt_value_place(struct tt_arena *arena, struct tt_mark mark, struct tt_mark from)
+{
+	if (mark.file == NULL || from.file == NULL || strcmp(mark.file, from.file) == 0)
+		return tt_arena_format(arena, "line %u", mark.line);
+	return tt_arena_format(arena, "%s:%u", mark.file, mark.line);
+}
+
 /* The walk that looks for what no file may use. */
 struct value_walk {
 	struct tt_arena *arena;
 	struct tt_errors *errs;
-	char path[TT_VALUE_DEPTH * (VALUE_KEY + 1) + 1];	/* of the node */
+	tt_value_visit *visit;
+	void *arg;
+	char path[TT_VALUE_PATH];	/* of the node */
 };
 
 static void
-value_check_marks(struct value_walk *w, struct tt_value *v)
+value_check_tag(struct value_walk *w, struct tt_value *v)
 {
-	const char *path = w->path;
-
-	if (v->alias) {
-		tt_errors_add(w->errs, v->mark, path,
-		    "write the value out; quote it if a text is meant: \"*\"",
-		    "aliases (*%s) are not supported", v->anchor);
-		v->bad = true;
+	if (v->tag == NULL)
 		return;
-	}
-	if (v->tag != NULL)
-		tt_errors_add(w->errs, v->mark, path,
-		    "an option's type is fixed by its table; quote a text that "
-		    "begins with !: \"!\"", "tags (%s) are not supported",
-		    tt_value_quote(w->arena, v->tag, strlen(v->tag)));
-	if (v->anchor != NULL)
-		tt_errors_add(w->errs, v->mark, path,
-		    "remove it; quote a text that begins with &: \"&\"",
-		    "anchors (&%s) are not supported", v->anchor);
-	if (v->type == TT_VALUE_SCALAR && memmem(v->text, v->size, "${", 2) != NULL) {
-		tt_errors_add(w->errs, v->mark, path,
-		    "write the value itself into the file",
-		    "${...} is not supported");
-		v->bad = true;
-	}
+	tt_errors_add(w->errs, v->mark, w->path,
+	    "an option's type is fixed by its table; quote a text that begins with !: "
+	    "\"!\"", "tags (%s) are not supported",
+	    tt_value_quote(w->arena, v->tag, strlen(v->tag)));
+	v->bad = true;
 }
 
 static void
@@ -103,7 +103,7 @@ value_check_key(struct value_walk *w, struct tt_value *key)
 {
 	const char *path = w->path;
 
-	value_check_marks(w, key);
+	value_check_tag(w, key);
 	if (key->bad)
 		return;
 	key->bad = true;
@@ -116,9 +116,10 @@ value_check_key(struct value_walk *w, struct tt_value *key)
 	else if (key->size == 0)
 		tt_errors_add(w->errs, key->mark, path, "a key is a plain word",
 		    "an empty key");
-	else if (key->plain && tt_value_is(key, "<<"))
-		tt_errors_add(w->errs, key->mark, path, "write the keys out",
-		    "merge keys (<<) are not supported");
+	else if (strstr(key->text, "${") != NULL)
+		tt_errors_add(w->errs, key->mark, path,
+		    "a value may come from elsewhere, a key stands in the file",
+		    "${...} in a key");
 	else
 		key->bad = false;
 }
@@ -137,12 +138,12 @@ value_compare(const void *a, const void *b)
 	return x->mark.column < y->mark.column ? -1 : x->mark.column > y->mark.column;
 }
 
-static bool
-value_is_kind(const char *key)
+bool
+tt_value_is_kind(const char *key)
 {
 	size_t n = strcspn(key, " ");
 
-	return n > 6 && strlen(key) <= VALUE_KEY
+	return n > 6 && strlen(key) <= TT_VALUE_KEY
 	    && memcmp(key + n - 6, "Thread", 6) == 0;
 }
 
@@ -166,12 +167,12 @@ value_check_duplicates(struct value_walk *w, struct tt_value *mapping)
 		}
 		keys[i]->bad = true;
 		tt_errors_add(w->errs, keys[i]->mark, w->path,
-		    value_is_kind(keys[i]->text) ? tt_arena_format(w->arena,
+		    tt_value_is_kind(keys[i]->text) ? tt_arena_format(w->arena,
 		    "siblings of one kind have names of their own: \"%.*s other\"",
 		    (int)strcspn(keys[i]->text, " "), keys[i]->text)
-		    : "keep one of them", "%s stands here twice, first in line %u",
+		    : "keep one of them", "%s stands here twice, first in %s",
 		    tt_value_quote(w->arena, keys[i]->text, keys[i]->size),
-		    keys[first]->mark.line);
+		    tt_value_place(w->arena, keys[first]->mark, keys[i]->mark));
 	}
 	free(keys);
 }
@@ -182,7 +183,9 @@ value_walk(struct value_walk *w, struct tt_value *v, bool is_root)
 	size_t length = strlen(w->path);
 	struct tt_value *child;
 
-	value_check_marks(w, v);
+	value_check_tag(w, v);
+	if (v->type == TT_VALUE_SCALAR && !v->bad && w->visit != NULL)
+		w->visit(w->arg, v, w->path);
 	if (v->type == TT_VALUE_LIST)
 		for (child = v->first; child != NULL; child = child->next)
 			value_walk(w, child, false);
@@ -192,10 +195,10 @@ value_walk(struct value_walk *w, struct tt_value *v, bool is_root)
 		value_check_key(w, child);
 	value_check_duplicates(w, v);
 	for (child = v->first; child != NULL; child = child->next) {
-		/* A place for anchors, once there are some: otherwise ignored. */
+		/* A place for anchors, otherwise ignored. */
 		if (is_root && !child->bad && strncmp(child->text, "x-", 2) == 0)
 			continue;
-		if (!child->bad && (value_is_kind(child->text)
+		if (!child->bad && (tt_value_is_kind(child->text)
 		    || (is_root && tt_value_is(child, "daemon")))) {
 			if (length > 0)
 				strcpy(w->path + length, "/");
@@ -207,9 +210,11 @@ value_walk(struct value_walk *w, struct tt_value *v, bool is_root)
 }
 
 void
-tt_value_check(struct tt_arena *arena, struct tt_value *root, struct tt_errors *errs)
+tt_value_check(struct tt_arena *arena, struct tt_value *root, struct tt_errors *errs,
+    tt_value_visit *visit, void *arg)
 {
-	struct value_walk w = { .arena = arena, .errs = errs };
+	struct value_walk w = { .arena = arena, .errs = errs, .visit = visit,
+		.arg = arg };
 
 	value_walk(&w, root, true);
 }

@@ -11,38 +11,42 @@
 #include "config/arena.h"
 #include "config/error.h"
 
-/* What one file may hold, against files that are none. */
-#define TT_VALUE_FILE (8 << 20)		/* bytes */
+/* What a document may hold, against files that are none. */
+#define TT_VALUE_FILE (4 << 20)		/* bytes, with all that it includes */
+#define TT_VALUE_TEXT (64 << 10)	/* bytes of one scalar */
 #define TT_VALUE_DEPTH 64		/* levels of lists and mappings */
-#define TT_VALUE_COUNT 100000		/* values */
+#define TT_VALUE_KEY 128		/* bytes of a kind and a name, at most */
+#define TT_VALUE_PATH (TT_VALUE_DEPTH * (TT_VALUE_KEY + 1) + 1)
+#define TT_VALUE_COUNT 100000		/* values, those that aliases stand for too */
 
 enum tt_value_type { TT_VALUE_SCALAR, TT_VALUE_LIST, TT_VALUE_MAPPING };
 
 struct tt_value {
 	enum tt_value_type type;
-	bool plain;			/* a scalar without quotes */
-	bool alias;
+	bool plain;			/* a scalar without quotes, as the file has it */
 	bool bad;			/* reported: to be passed over in silence */
+	bool unknown;			/* its text is elsewhere, and cannot be had now: */
+					/* reported, and something legal stands in */
 	struct tt_mark mark, end;	/* of the first character, behind the last */
 	const char *text;		/* a scalar's, with a NUL behind it */
 	size_t size;
-	const char *tag, *anchor;	/* NULL where it has none */
+	const char *written;		/* what the file has for a text that was put in */
+					/* from elsewhere, or NULL: only this is shown */
+	const char *tag;		/* NULL where it has none */
 	struct tt_value *first;		/* the items of a list, the keys of a mapping */
 	struct tt_value *next;
 	struct tt_value *value;		/* of a key: what it stands for */
 	unsigned n;			/* items or keys */
 };
 
-/* Reads the one document of SIZE bytes of TEXT, named FILE.  FILE must live as
- * long as the values, which belong to ARENA.  Whatever is wrong goes to ERRS.
- * Returns NULL where nothing can be made of it. */
-struct tt_value *tt_value_parse(struct tt_arena *arena, const char *file,
-    const char *text, size_t size, struct tt_errors *errs);
+/* One scalar that the document uses, in the node PATH. */
+typedef void tt_value_visit(void *arg, struct tt_value *scalar, const char *path);
 
-/* Reports what YAML has and the file may not use (tags, anchors, aliases, <<,
- * ${...}, keys that are no text, duplicate keys) and marks it bad. */
+/* Reports what YAML has and the file may not use (tags, keys that are no text,
+ * duplicate keys) and marks it bad.  Calls VISIT, unless it is NULL, for all
+ * scalars but keys, and what keys with x- stand for. */
 void tt_value_check(struct tt_arena *arena, struct tt_value *root,
-    struct tt_errors *errs);
+    struct tt_errors *errs, tt_value_visit *visit, void *arg);
 
 /* The first key of MAPPING that reads NAME and is not bad, or NULL. */
 struct tt_value *tt_value_key(const struct tt_value *mapping, const char *name);
@@ -52,10 +56,20 @@ bool tt_value_is_empty(const struct tt_value *value);
 
 bool tt_value_is(const struct tt_value *scalar, const char *text);
 
+/* True if KEY is a kind of thread, with or without a name behind it. */
+bool tt_value_is_kind(const char *key);
+
+/* Where MARK is, for a message at FROM: "line 7", or "FILE:7" in another file. */
+const char *tt_value_place(struct tt_arena *arena, struct tt_mark mark,
+    struct tt_mark from);
+
 /* "a text", "a list", "a mapping", "nothing" */
 const char *tt_value_what(const struct tt_value *value);
 
 /* A part of a message: SIZE bytes of TEXT in quotes, shortened if long. */
 const char *tt_value_quote(struct tt_arena *arena, const char *text, size_t size);
+
+/* The same of SCALAR's text, or of what the file has for one from elsewhere. */
+const char *tt_value_shown(struct tt_arena *arena, const struct tt_value *scalar);
 
 #endif

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/drawing.h"
 #include "config/flow.h"
 #include "config/nearest.h"
 
 #define WIRING_LISTED 4		/* channels that a remedy lists */
+#define WIRING_TRIED 300	/* channels among which the nearest is looked for */
 #define WIRING_MANY 100		/* mistakes, after which nobody looks for remedies */
 
 /* The sources and users of one channel at one parent, while it is checked. */
@@ -230,7 +232,7 @@ wiring_nearest(const struct wiring *w, unsigned channel, bool with_source)
 
 	if (tt_errors_count(w->l->errs) > WIRING_MANY)
 		return NULL;
-	for (i = 0; i < node->n_channels; i++) {
+	for (i = 0; i < node->n_channels && n < WIRING_TRIED; i++) {
 		c = &w->counts[i];
 		if (i == channel || (with_source ? c->sources : c->users) == 0)
 			continue;
@@ -241,7 +243,8 @@ wiring_nearest(const struct wiring *w, unsigned channel, bool with_source)
 		list = tt_arena_format(w->l->arena, "%s%s\"%s\" (%s %s)",
 		    list == NULL ? "" : list, list == NULL ? "" : ", ",
 		    node->channels[i].name, with_source ? "from" : "to",
-		    who != NULL ? who->node.key : node->key);
+		    who != NULL ? who->node.key : (int)i == node->made ? node->key
+		    : "its parent");
 	}
 	if (list == NULL)
 		return NULL;
@@ -290,12 +293,90 @@ wiring_sends(const struct tt_node *node, const char *name)
 	return false;
 }
 
+/* Some kind makes NAME, but for its own children alone; or NULL. */
+static const char *
+wiring_made_by(const struct wiring *w, const char *name)
+{
+	const struct tt_schema *const *s;
+
+	for (s = w->l->schemas; *s != NULL; s++)
+		if ((*s)->makes != NULL && strcmp((*s)->makes, name) == 0)
+			return tt_arena_format(w->l->arena, "\"%s\" is what a %s makes for "
+			    "those below it alone: take what they make of it", name,
+			    (*s)->name);
+	return NULL;
+}
+
+/* What would be right: a channel that is near, or what there is and OTHERWISE. */
+static const char *
+wiring_remedy(const struct wiring *w, unsigned channel, bool with_source,
+    const char *otherwise)
+{
+	const char *nearest = wiring_nearest(w, channel, with_source);
+
+	if (nearest == NULL)
+		return otherwise;
+	return strncmp(nearest, "did you mean", 12) == 0 ? nearest
+	    : tt_arena_format(w->l->arena, "%s; %s", nearest, otherwise);
+}
+
+/* An empty drawing, at W's parent. */
+static struct tt_drawing
+wiring_draw(const struct wiring *w)
+{
+	return (struct tt_drawing){ .arena = w->l->arena };
+}
+
+static bool
+wiring_is_many(const struct wiring *w)
+{
+	return tt_errors_count(w->l->errs) > WIRING_MANY;
+}
+
+/* What END does with its channel, seen from W's parent. */
+static const char *
+wiring_says(const struct wiring *w, struct tt_end end)
+{
+	bool above = end.b == w->b;
+
+	return tt_arena_format(w->l->arena, end.way == TT_END_MADE ? "makes \"%s\""
+	    : end.way == TT_END_IN ? (above ? "gets \"%s\" from above"
+	    : "takes \"%s\"") : (above ? "sends \"%s\" on, UP" : "sends \"%s\""),
+	    end.channel);
+}
+
+static void
+wiring_report(const struct wiring *w, struct tt_drawing *d,
+    const struct tt_building *b, bool up, unsigned i, const char *remedy,
+    const char *what)
+{
+	tt_drawing_report(d, w->l, tt_wiring_mark(b, up, i), b->node.path, true, remedy,
+	    what);
+}
+
+/* Reports that channel I of B's IN or UP does not meet: drawn with the end at W's
+ * parent that comes nearest, a source or a user, or else with the parent. */
 static void
 wiring_fail(const struct wiring *w, const struct tt_building *b, bool up, unsigned i,
-    const char *remedy, const char *what)
+    bool source, const char *remedy, const char *what)
 {
-	tt_errors_add(w->l->errs, tt_wiring_mark(b, up, i), b->node.path, remedy, "%s",
-	    what);
+	struct tt_end mine = { b, up ? TT_END_UP : TT_END_IN,
+		up ? b->node.up[i] : b->node.in[i] };
+	struct tt_drawing d = wiring_draw(w);
+	struct tt_end other = { NULL, TT_END_IN, NULL };
+
+	if (!wiring_is_many(w))
+		other = tt_drawing_nearest(w->b, mine.channel, source, b);
+	if (other.b != NULL)
+		tt_drawing_add(&d, other, wiring_says(w, other));
+	else if (b != w->b)
+		tt_drawing_add_node(&d, w->b, tt_arena_format(w->l->arena, source
+		    ? "has nobody who sends \"%s\"" : "has nobody who takes \"%s\"",
+		    mine.channel));
+	if (d.n > 0)
+		tt_drawing_add(&d, mine, tt_arena_format(w->l->arena, up
+		    ? "sends \"%s\"" : "takes \"%s\"", mine.channel));
+	wiring_report(w, &d, b, up, i, remedy, what);
 }
 
 /* What CHILD takes IN must come from somebody else at its parent. */
@@ -308,12 +389,39 @@ wiring_check_child_in(const struct wiring *w, const struct tt_building *child,
 
 	if (c->sources > wiring_sends(&child->node, name))
 		return;
-	remedy = wiring_nearest(w, channel, true);
-	if (remedy == NULL)
+	remedy = wiring_made_by(w, name);
+	if (remedy == NULL && wiring_nearest(w, channel, true) == NULL)
 		remedy = wiring_kinds(w, name, true);
-	wiring_fail(w, child, false, i, remedy,
+	if (remedy == NULL)
+		remedy = wiring_remedy(w, channel, true, tt_arena_format(w->l->arena,
+		    "take another, or let one of the others at %s say \"UP: %s\"",
+		    w->b->node.key, name));
+	wiring_fail(w, child, false, i, true, remedy,
 	    tt_arena_format(w->l->arena, "takes \"%s\" IN, and nobody at %s sends it",
 	    name, w->b->node.path));
+}
+
+/* CHILD takes IN what it sends UP, and others at the parent take it, too. */
+static void
+wiring_twice(const struct wiring *w, const struct tt_building *child, unsigned i)
+{
+	const char *name = child->node.up[i];
+	struct tt_drawing d = wiring_draw(w);
+	struct tt_end other = { NULL, TT_END_IN, NULL };
+
+	if (!wiring_is_many(w))
+		other = tt_drawing_nearest(w->b, name, false, child);
+	if (other.b != NULL) {
+		tt_drawing_add_both(&d, child, name, name, tt_arena_format(w->l->arena,
+		    "sends \"%s\" UP again", name));
+		tt_drawing_add(&d, other, tt_arena_format(w->l->arena,
+		    "gets \"%s\" twice", name));
+	}
+	wiring_report(w, &d, child, true, i, tt_arena_format(w->l->arena,
+	    "send it under another name, as \"UP: %.*s_2\", and let each of the others "
+	    "take the one it wants", 60, name), tt_arena_format(w->l->arena,
+	    "takes \"%s\" IN and sends \"%s\" UP, which others at %s get twice then: "
+	    "as it came, and as it left", name, name, w->b->node.path));
 }
 
 /* What CHILD sends UP must go to somebody else at its parent. */
@@ -326,22 +434,88 @@ wiring_check_child_up(const struct wiring *w, const struct tt_building *child,
 	bool takes = wiring_takes(&child->node, name);
 
 	if (takes && c->users > 1) {
-		wiring_fail(w, child, true, i, "send it under another name",
-		    tt_arena_format(w->l->arena, "takes \"%s\" IN and sends \"%s\" UP, "
-		    "which others at %s get twice then: as it came, and as it left",
-		    name, name, w->b->node.path));
+		wiring_twice(w, child, i);
 		return;
 	}
 	if (c->users > takes)
 		return;
-	remedy = wiring_nearest(w, channel, false);
-	if (remedy == NULL)
+	remedy = NULL;
+	if (wiring_nearest(w, channel, false) == NULL)
 		remedy = wiring_kinds(w, name, false);
+	if (remedy == NULL)
+		remedy = wiring_remedy(w, channel, false, tt_arena_format(w->l->arena,
+		    w->b->node.parent == NULL
+		    ? "send another, or name \"%s\" in the IN of one of the others"
+		    : "send another, or name \"%s\" in the IN of one of the others, or in "
+		    "the UP of %s", name, w->b->node.key));
 	if ((child->node.schema->flags & TT_ANY) != 0)
 		remedy = tt_arena_format(w->l->arena, "%s%s\"UP: []\" sends nothing UP",
 		    remedy == NULL ? "" : remedy, remedy == NULL ? "" : "; ");
-	wiring_fail(w, child, true, i, remedy, tt_arena_format(w->l->arena,
+	wiring_fail(w, child, true, i, false, remedy, tt_arena_format(w->l->arena,
 	    "sends \"%s\" UP, and nobody at %s takes it", name, w->b->node.path));
+}
+
+/* What the parent's kind makes is for its children. */
+static void
+wiring_check_made(const struct wiring *w)
+{
+	const struct tt_node *node = &w->b->node;
+	const char *made = node->channels[node->made].name, *remedy;
+	struct tt_drawing d = wiring_draw(w);
+	struct tt_end other = { NULL, TT_END_IN, NULL };
+
+	if (!wiring_is_many(w) && node->n_children > 0)
+		other = tt_drawing_nearest(w->b, made, false, w->b);
+	remedy = wiring_missing_child(w);
+	if (other.b != NULL) {
+		tt_drawing_add(&d, (struct tt_end){ w->b, TT_END_MADE, made },
+		    tt_arena_format(w->l->arena, "makes \"%s\"", made));
+		tt_drawing_add(&d, other, wiring_says(w, other));
+		remedy = tt_arena_format(w->l->arena, "one of those below it must say "
+		    "\"IN: %s\"", made);
+	}
+	tt_drawing_report(&d, w->l, node->mark, node->path, true, remedy,
+	    tt_arena_format(w->l->arena, "makes \"%s\", and nobody below it takes it",
+	    made));
+}
+
+/* What the parent takes IN, somebody below it must take. */
+static void
+wiring_check_parent_in(const struct wiring *w, unsigned i)
+{
+	const struct tt_node *node = &w->b->node;
+	const char *remedy = wiring_remedy(w, node->in_channel[i], false,
+	    tt_arena_format(w->l->arena, "let somebody below it say \"IN: %s\", or take "
+	    "it out of this IN", node->in[i]));
+
+	wiring_fail(w, w->b, false, i, false, remedy, tt_arena_format(w->l->arena,
+	    "takes \"%s\" IN, and nobody below it does", node->in[i]));
+}
+
+/* What the parent sends UP, somebody below it must send; SILENT if that it has
+ * nobody was said already. */
+static void
+wiring_check_parent_up(const struct wiring *w, unsigned i, bool silent)
+{
+	const struct tt_node *node = &w->b->node;
+	unsigned c = wiring_find(w->b, node->up[i]);
+	const char *remedy;
+
+	if ((int)c == node->made) {
+		wiring_fail(w, w->b, true, i, true, wiring_nearest(w, c, true),
+		    tt_arena_format(w->l->arena, "\"%s\" is what %s makes for those "
+		    "below it: it never goes UP", node->up[i], node->schema->name));
+		return;
+	}
+	if (w->counts[c].sources > 0 || silent || wiring_is_origin(node->schema))
+		return;
+	remedy = node->n_children == 0 ? wiring_missing_child(w) : NULL;
+	if (remedy == NULL)
+		remedy = wiring_remedy(w, c, true, tt_arena_format(w->l->arena, "let "
+		    "somebody below it say \"UP: %s\", or take it out of this UP",
+		    node->up[i]));
+	wiring_fail(w, w->b, true, i, true, remedy, tt_arena_format(w->l->arena,
+	    "sends \"%s\" UP, and nobody below it does", node->up[i]));
 }
 
 /* What the parent itself takes IN, makes, and sends UP. */
@@ -349,37 +523,65 @@ static void
 wiring_check_parent(const struct wiring *w)
 {
 	const struct tt_node *node = &w->b->node;
-	struct tt_arena *arena = w->l->arena;
 	bool silent = false;
-	unsigned i, c;
+	unsigned i;
 
 	if (node->made >= 0 && w->counts[node->made].users == 0) {
 		silent = node->n_children == 0;
-		tt_errors_add(w->l->errs, node->mark, node->path,
-		    wiring_missing_child(w),
-		    "makes \"%s\", and nobody below it takes it",
-		    node->channels[node->made].name);
+		wiring_check_made(w);
 	}
 	for (i = 0; i < node->n_in; i++)
 		if (w->counts[node->in_channel[i]].users == 0)
-			wiring_fail(w, w->b, false, i,
-			    wiring_nearest(w, node->in_channel[i], false),
-			    tt_arena_format(arena, "takes \"%s\" IN, and nobody below "
-			    "it does", node->in[i]));
-	for (i = 0; i < node->n_up; i++) {
-		c = wiring_find(w->b, node->up[i]);
-		if ((int)c == node->made)
-			wiring_fail(w, w->b, true, i, wiring_nearest(w, c, true),
-			    tt_arena_format(arena, "\"%s\" is what %s makes for those "
-			    "below it: it never goes UP", node->up[i],
-			    node->schema->name));
-		else if (w->counts[c].sources == 0 && !silent
-		    && !wiring_is_origin(node->schema))
-			wiring_fail(w, w->b, true, i, node->n_children == 0
-			    ? wiring_missing_child(w) : wiring_nearest(w, c, true),
-			    tt_arena_format(arena, "sends \"%s\" UP, and nobody below "
-			    "it does", node->up[i]));
-	}
+			wiring_check_parent_in(w, i);
+	for (i = 0; i < node->n_up; i++)
+		wiring_check_parent_up(w, i, silent);
+}
+
+/* CHILD sends UP what FIRST does: the frames of one connection are one count. */
+static void
+wiring_two_sources(const struct wiring *w, const struct tt_building *child, unsigned k,
+    const struct tt_building *first)
+{
+	const char *name = child->node.up[k], *points;
+	struct tt_drawing d = wiring_draw(w);
+
+	points = tt_arena_format(w->l->arena, "sends \"%s\"", name);
+	tt_drawing_add(&d, (struct tt_end){ w->b, TT_END_UP, name },
+	    tt_arena_format(w->l->arena, "sends one \"%s\" on, UP", name));
+	tt_drawing_add(&d, (struct tt_end){ first, TT_END_UP, name }, points);
+	tt_drawing_add(&d, (struct tt_end){ child, TT_END_UP, name }, points);
+	wiring_report(w, &d, child, true, k, tt_arena_format(w->l->arena,
+	    "send it under another name, and name both above: \"UP: [%s, other]\"; in a "
+	    "chain the first sends what the next takes IN", name),
+	    tt_arena_format(w->l->arena, "sends \"%s\" UP, as %s does: from one "
+	    "connection a channel has one source", name, first->node.key));
+}
+
+/* What a processor takes is one stream of bytes, its device's: what CHILD, another
+ * tap, sends UP as its number K must not get between them. */
+static void
+wiring_check_stream(const struct wiring *w, const struct tt_building *child, unsigned k)
+{
+	const char *name = child->node.up[k];
+	const struct tt_channel *channel =
+	    &w->b->node.channels[child->node.up_channel[k]];
+	struct tt_drawing d = wiring_draw(w);
+	const struct tt_node *user;
+	unsigned i = 0;
+
+	while (i < channel->n_users && !tt_wiring_is_opaque(channel->users[i].node))
+		i++;
+	if (i == channel->n_users)
+		return;
+	user = channel->users[i].node;
+	tt_drawing_add(&d, (struct tt_end){ TT_BUILDING(user), TT_END_IN, name },
+	    tt_arena_format(w->l->arena, "takes \"%s\"", name));
+	tt_drawing_add(&d, (struct tt_end){ child, TT_END_UP, name },
+	    tt_arena_format(w->l->arena, "sends \"%s\"", name));
+	wiring_report(w, &d, child, true, k, tt_arena_format(w->l->arena,
+	    "send it under another name, and name that in the UP of %s",
+	    w->b->node.key), tt_arena_format(w->l->arena, "sends \"%s\" UP, which %s "
+	    "takes: it reads what the device sends, and nothing else", name, user->key));
 }
 
 /* Under a pattern each channel that goes UP counts one stream of frames. */
@@ -387,23 +589,18 @@ static void
 wiring_check_pattern(const struct wiring *w)
 {
 	const struct tt_node *node = &w->b->node, *child;
-	const struct tt_channel *channel;
+	const struct tt_building *first;
 	unsigned i, k;
 
 	for (i = 0; i < node->n_children; i++) {
 		child = node->children[i];
 		for (k = 0; k < child->n_up; k++) {
-			channel = &node->channels[child->up_channel[k]];
-			if (channel->up < 0
-			    || w->counts[child->up_channel[k]].sender
-			    == TT_BUILDING(child))
-				continue;
-			wiring_fail(w, TT_BUILDING(child), true, k,
-			    "send it under another name, and name both in the UP above",
-			    tt_arena_format(w->l->arena, "sends \"%s\" UP, as %s does: "
-			    "from one connection a channel has one source",
-			    channel->name, w->counts[child->up_channel[k]]
-			    .sender->node.key));
+			if ((child->schema->flags & TT_TAP) != 0)
+				wiring_check_stream(w, TT_BUILDING(child), k);
+			first = w->counts[child->up_channel[k]].sender;
+			if (node->channels[child->up_channel[k]].up >= 0
+			    && first != TT_BUILDING(child))
+				wiring_two_sources(w, TT_BUILDING(child), k, first);
 		}
 	}
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/loader.h"
+#include "config/node.h"
 #include "daemon/memory.h"
 #include "daemon/tap.h"
 

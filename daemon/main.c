@@ -14,7 +14,10 @@
 #include <sysexits.h>
 
 #include "config/describe.h"
-#include "config/loader.h"
+#include "config/document.h"
+#include "config/graph.h"
+#include "config/show.h"
+#include "config/sources.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "daemon/stats.h"
@@ -27,15 +30,23 @@
 static const char main_usage[] =
     "usage: taskthreadd [-c FILE]             run the tree of FILE\n"
     "       taskthreadd --check [FILE]        check FILE and print its tree\n"
+    "       taskthreadd --graph [FILE]        the same as a picture, for dot(1)\n"
     "       taskthreadd --kinds               list the kinds of thread\n"
     "       taskthreadd --describe KIND       print a kind's options as YAML\n"
     "       taskthreadd --version | --help\n"
     "FILE is " MAIN_FILE " where it is not given.\n";
 
+/* What is to be done: the letter of its option. */
+enum main_job {
+	MAIN_RUN = 0,
+	MAIN_CHECK = 'C', MAIN_GRAPH = 'g', MAIN_KINDS = 'k', MAIN_DESCRIBE = 'd',
+	MAIN_VERSION = 'v', MAIN_HELP = 'h',
+};
+
 struct main_options {
+	int job;			/* enum main_job */
 	const char *file;
-	const char *describe;
-	bool check, kinds, version, help;
+	const char *kind;		/* to be described */
 };
 
 /* Returns 0, or EX_USAGE having said why. */
@@ -44,43 +55,35 @@ main_parse(int argc, char **argv, struct main_options *options)
 {
 	static const struct option names[] = {
 		{ "config", required_argument, NULL, 'c' },
-		{ "check", optional_argument, NULL, 'C' },
-		{ "kinds", no_argument, NULL, 'k' },
-		{ "describe", required_argument, NULL, 'd' },
-		{ "version", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },
+		{ "check", optional_argument, NULL, MAIN_CHECK },
+		{ "graph", optional_argument, NULL, MAIN_GRAPH },
+		{ "kinds", no_argument, NULL, MAIN_KINDS },
+		{ "describe", required_argument, NULL, MAIN_DESCRIBE },
+		{ "version", no_argument, NULL, MAIN_VERSION },
+		{ "help", no_argument, NULL, MAIN_HELP },
 		{ NULL, 0, NULL, 0 }
 	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:h", names, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			options->file = optarg;
-			break;
-		case 'C':
-			options->check = true;
-			if (optarg != NULL)
-				options->file = optarg;
-			break;
-		case 'k':
-			options->kinds = true;
-			break;
-		case 'd':
-			options->describe = optarg;
-			break;
-		case 'v':
-			options->version = true;
-			break;
-		case 'h':
-			options->help = true;
-			break;
-		default:
+		if (c == '?') {
 			fputs(main_usage, stderr);
 			return EX_USAGE;
 		}
+		if (c != 'c' && options->job != MAIN_RUN && options->job != c) {
+			fprintf(stderr, "taskthreadd: one thing at a time\n%s",
+			    main_usage);
+			return EX_USAGE;
+		}
+		if (c != 'c')
+			options->job = c;
+		if (c == MAIN_DESCRIBE)
+			options->kind = optarg;
+		else if (optarg != NULL)
+			options->file = optarg;
 	}
-	if (options->check && optind < argc)
+	if ((options->job == MAIN_CHECK || options->job == MAIN_GRAPH)
+	    && optind < argc)
 		options->file = argv[optind++];
 	if (optind < argc) {
 		fprintf(stderr, "taskthreadd: unexpected argument: %s\n%s",
@@ -224,44 +227,60 @@ main_load(const char *file, enum tt_load_mode mode)
 	return doc;
 }
 
-int
-main(int argc, char **argv)
+static int
+main_describe(const char *kind)
 {
-	struct main_options options = { .file = NULL };
-	struct tt_document *doc;
-	int status = main_parse(argc, argv, &options);
+	if (tt_describe_kind(tt_schemas, kind, stdout))
+		return EXIT_SUCCESS;
+	fprintf(stderr, "taskthreadd: no kind \"%s\"; see --kinds\n", kind);
+	return EX_USAGE;
+}
 
-	if (status != 0)
-		return status;
-	if (options.help) {
-		fputs(main_usage, stdout);
-		return EXIT_SUCCESS;
-	}
-	if (options.version) {
-		puts("taskthreadd " PACKAGE_VERSION);
-		return EXIT_SUCCESS;
-	}
-	if (options.kinds) {
-		tt_describe_kinds(tt_schemas, stdout);
-		return EXIT_SUCCESS;
-	}
-	if (options.describe != NULL) {
-		if (tt_describe_kind(tt_schemas, options.describe, stdout))
-			return EXIT_SUCCESS;
-		fprintf(stderr, "taskthreadd: no kind \"%s\"; see --kinds\n",
-		    options.describe);
-		return EX_USAGE;
-	}
-	doc = main_load(options.file, options.check ? TT_LOAD_CHECK
-	    : TT_LOAD_START);
+/* The jobs that need the file. */
+static int
+main_do(const struct main_options *options)
+{
+	struct tt_document *doc = main_load(options->file, options->job == MAIN_RUN
+	    ? TT_LOAD_START : TT_LOAD_CHECK);
+	int status = EXIT_SUCCESS;
+
 	if (doc == NULL)
 		return EX_CONFIG;
-	if (options.check) {
-		tt_describe_tree(doc, stdout);
+	if (options->job == MAIN_CHECK) {
+		tt_show_tree(doc, stdout);
+	} else if (options->job == MAIN_GRAPH) {
+		tt_graph_write(doc, stdout);
 	} else {
+		tt_sources_forget(doc);
 		main_log(doc);
 		status = main_run(doc);
 	}
 	tt_document_destroy(doc);
 	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct main_options options = { .job = MAIN_RUN };
+	int status = main_parse(argc, argv, &options);
+
+	if (status != 0)
+		return status;
+	switch (options.job) {
+	case MAIN_HELP:
+		fputs(main_usage, stdout);
+		break;
+	case MAIN_VERSION:
+		puts("taskthreadd " PACKAGE_VERSION);
+		break;
+	case MAIN_KINDS:
+		tt_describe_kinds(tt_schemas, stdout);
+		break;
+	case MAIN_DESCRIBE:
+		return main_describe(options.kind);
+	default:
+		return main_do(&options);
+	}
+	return EXIT_SUCCESS;
 }

@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "config/loader.h"
+#include "config/node.h"
 #include "daemon/worker.h"
 
 #define TAP_STARVED 1000000000		/* ns that the oldest frame may bring nothing */

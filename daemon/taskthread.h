@@ -3,7 +3,6 @@
 #define TT_DAEMON_TASKTHREAD_H
 
 #include "config/error.h"
-#include "config/loader.h"	/* TT_READ_SIZE */
 #include "config/node.h"
 #include "config/schema.h"
 #include "daemon/batch.h"

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "config/loader.h"
+#include "config/document.h"
 #include "daemon/life.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"

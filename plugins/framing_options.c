@@ -2,6 +2,7 @@
 #include "plugins/framing.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static const char *const framing_types[] = {
 	"newline", "length", "delimiter", "fixed", "raw", NULL
@@ -18,6 +19,7 @@ const struct tt_option tt_framing_options[] = {
 	  .offset = offsetof(struct tt_framing, type),
 	  .help = "how the end of a frame is found" },
 	{ .name = "size", .type = TT_OPT_SIZE, .min = 1, .max = FRAMING_FIXED_MAX,
+	  .late = true,
 	  .offset = offsetof(struct tt_framing, size),
 	  .help = "length: bytes of the length, 1 to 8; fixed: bytes of a frame" },
 	{ .name = "order", .type = TT_OPT_ENUM, .choices = framing_orders,
@@ -79,8 +81,9 @@ framing_check_length(struct tt_check *check, const struct tt_framing *c)
 {
 	uint64_t largest;
 
-	if (c->size > FRAMING_LENGTH_BYTES) {
-		tt_check_error(check, "size", "1..8",
+	if (c->size < 1 || c->size > FRAMING_LENGTH_BYTES) {
+		tt_check_error(check, "size", "it may be 1..8: the bytes of the length "
+		    "itself, not of the frame",
 		    "a length has 1 to 8 bytes, not %" PRId64, c->size);
 		return;
 	}
@@ -93,6 +96,33 @@ framing_check_length(struct tt_check *check, const struct tt_framing *c)
 		tt_check_error(check, "adjust", NULL, "%" PRId64 " leaves no length "
 		    "of %" PRId64 " byte%s that is 0 or more", c->adjust, c->size,
 		    c->size == 1 ? "" : "s");
+}
+
+/* What YAML has taken for text, where an escape or hexadecimal was meant: only
+ * "double quotes" know escapes. */
+static bool
+framing_is_literal(const struct tt_bytes *bytes)
+{
+	const uint8_t *p = bytes->data;
+	size_t i;
+
+	for (i = 0; i + 1 < bytes->size; i++)
+		if ((p[i] == '\\' && memchr("rntx0", p[i + 1], 5) != NULL)
+		    || (i == 0 && p[0] == '0' && p[1] == 'x'))
+			return true;
+	return false;
+}
+
+static void
+framing_check_delimiter(struct tt_check *check, const struct tt_framing *c)
+{
+	if (c->bytes.size < 1 || c->bytes.size > 4096)
+		tt_check_error(check, "bytes", "1..4096 bytes, as text or {hex: \"ff fe\"}",
+		    "a delimiter of %zu bytes", c->bytes.size);
+	else if (framing_is_literal(&c->bytes))
+		tt_check_warn(check, "bytes", "write \"\\r\\n\" in double quotes, or "
+		    "{hex: \"0d 0a\"}, for such bytes", "a delimiter of the %zu "
+		    "characters as they stand here", c->bytes.size);
 }
 
 void
@@ -127,12 +157,13 @@ tt_framing_check(struct tt_check *check, void *value)
 		framing_check_length(check, c);
 		break;
 	case TT_FRAMING_DELIMITER:
-		if (c->bytes.size < 1 || c->bytes.size > 4096)
-			tt_check_error(check, "bytes", "1..4096 bytes, as text or "
-			    "{hex: \"ff fe\"}", "a delimiter of %zu bytes",
-			    c->bytes.size);
+		framing_check_delimiter(check, c);
 		break;
 	case TT_FRAMING_FIXED:
+		if (c->size < 1 || c->size > FRAMING_FIXED_MAX)
+			tt_check_error(check, "size", "it may be 1..64MiB",
+			    "a fixed frame has 1 byte to 64MiB, not %" PRId64 " bytes",
+			    c->size);
 		c->max = c->size;
 		break;
 	case TT_FRAMING_RAW:

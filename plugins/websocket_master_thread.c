@@ -160,6 +160,17 @@ websocket_master_resident(const struct tt_node *node)
 	return sum + (tls ? 8 << 20 : 0);
 }
 
+/* What it takes would be gone, and its senders told that it is safe. */
+static void
+websocket_master_check_tree(struct tt_check *check, void *config)
+{
+	(void)config;
+	if (tt_check_node(check)->n_children == 0)
+		tt_check_error(check, NULL, "put one below it, indented: "
+		    "\"WebSocketSubThread: {url: wss://cloud.example.com/ingest}\"",
+		    "has no WebSocketSubThread: what it takes would go nowhere");
+}
+
 const struct tt_kind tt_websocket_master_thread = {
 	.schema = {
 		.name		= "WebsocketMasterThread",
@@ -167,6 +178,7 @@ const struct tt_kind tt_websocket_master_thread = {
 		.in		= "data",
 		.closed		= "WebSocketSubThread",
 		.flags		= TT_KEEPS | TT_CONSUMES | TT_MAIN | TT_ANY,
+		.check_tree	= websocket_master_check_tree,
 		.durable	= websocket_master_durable,
 		.resident	= websocket_master_resident,
 	},

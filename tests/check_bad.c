@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "config/describe.h"
-#include "config/loader.h"
+#include "config/document.h"
 #include "plugins/kinds.h"
 
 Suite *check_bad_suite(void);

@@ -4,7 +4,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "config/loader.h"
+#include "config/document.h"
 
 static struct tt_memory memory;
 

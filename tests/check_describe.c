@@ -135,42 +135,6 @@ START_TEST(the_root_can_be_pasted)
 }
 END_TEST
 
-START_TEST(the_tree_is_printed_with_its_wiring_and_last_its_bound)
-{
-	struct tt_document *doc = test_load("taskthread: 1\nMasterThread:\n"
-	    "  TCPServerThread:\n    listen: [127.0.0.1:0, \"[::1]:0\"]\n"
-	    "    TCPConnectionThread: {DataProcessorThread: {framing: {type: delimiter, "
-	    "bytes: {hex: 00}}}}\n"
-	    "  WebsocketMasterThread:\n    log: debug\n"
-	    "    WebSocketSubThread eu: {url: wss://a, headers: {A: geheim}, "
-	    "tls: {password: geheim, ca: x}}\n"
-	    "  TimerThread:\n", NULL);
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	ck_assert_ptr_nonnull(doc);
-	tt_describe_tree(doc, out);
-	fclose(out);
-	ck_assert_str_eq(text,
-	    "MasterThread\n"
-	    "  TCPServerThread  UP data (from TCPConnectionThread)  "
-	    "listen=[127.0.0.1:0, \"[::1]:0\"]\n"
-	    "    TCPConnectionThread  UP data (from DataProcessorThread)\n"
-	    "      DataProcessorThread  IN packets (from TCPConnectionThread)  UP data  "
-	    "framing={type: delimiter, bytes: {hex: 00}}\n"
-	    "  WebsocketMasterThread  IN data (from TCPServerThread, TimerThread)  "
-	    "log=debug\n"
-	    "    WebSocketSubThread eu  IN data (from above)  url=wss://a  headers=***  "
-	    "tls={password: ***, ca: x}\n"
-	    "  TimerThread  UP data\n"
-	    "memory bound: 81031168 bytes resident\n");
-	ck_assert_int_eq(doc->memory_bound, 81031168);
-	free(text);
-	tt_document_destroy(doc);
-}
-END_TEST
-
 Suite *
 check_describe_suite(void)
 {
@@ -182,7 +146,6 @@ check_describe_suite(void)
 	tcase_add_test(tc, there_is_nothing_to_say_of_an_unknown_kind);
 	tcase_add_test(tc, what_is_printed_can_be_pasted);
 	tcase_add_test(tc, the_root_can_be_pasted);
-	tcase_add_test(tc, the_tree_is_printed_with_its_wiring_and_last_its_bound);
 	suite_add_tcase(s, tc);
 	return s;
 }

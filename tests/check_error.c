@@ -1,4 +1,4 @@
-/* check_error.c - tests of config/error.c and config/utf8.c. */
+/* check_error.c - tests of config/error.c, error_print.c and utf8.c. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -214,6 +214,164 @@ START_TEST(lines_end_as_yaml_has_it_and_a_byte_order_mark_is_no_column)
 }
 END_TEST
 
+START_TEST(the_lines_of_the_tree_stand_in_columns_below_the_caret)
+{
+	struct tt_errors *errs = tt_errors_create();
+	const char *source = "one\n  IN: date\n";
+	const struct tt_errors_line lines[] = {
+		{ { "f.yaml", 7, 1 }, 0, "MasterThread", "", "nobody" },
+		{ { "f.yaml", 112, 3 }, 1, "AThread", "UP: data", "sends \"data\"" },
+		{ { "/etc/x/g.yaml", 3, 3 }, 1, "BThread b", "IN: [date, c]", NULL },
+	};
+	char *text;
+
+	tt_errors_source(errs, "f.yaml", source, strlen(source));
+	ck_assert_int_eq(tt_errors_add_drawn(errs, at(2, 7), "M", "remedy", lines, 3,
+	    "takes %s", "date"), -1);
+	text = printed(errs);
+	ck_assert_str_eq(text, "f.yaml:2:7: error: M: takes date\n"
+	    "      IN: date\n"
+	    "          ^\n"
+	    "           7 | MasterThread                 <- nobody\n"
+	    "         112 |   AThread     UP: data       <- sends \"data\"\n"
+	    "    g.yaml:3 |   BThread b   IN: [date, c]\n"
+	    "    remedy\n");
+	free(text);
+}
+END_TEST
+
+START_TEST(the_lines_of_the_tree_are_escaped)
+{
+	struct tt_errors *errs = tt_errors_create();
+	const struct tt_errors_line line = { { "\x1B", 7, 1 }, 0, "A\x1B", "\x07", "\n" };
+	char *text;
+
+	tt_errors_add_drawn(errs, at(2, 7), NULL, NULL, &line, 1, "x");
+	text = printed(errs);
+	ck_assert_str_eq(text, "f.yaml:2:7: error: x\n"
+	    "     \\x1B:7 | A\\x1B  \\x07  <- \\n\n");
+	free(text);
+}
+END_TEST
+
+/* What ERRS print in colour or not; destroys ERRS. */
+static char *
+printed_as(struct tt_errors *errs, bool colour)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	tt_errors_print_as(errs, out, colour);
+	fclose(out);
+	tt_errors_destroy(errs);
+	return text;
+}
+
+START_TEST(in_colour_place_grade_and_caret_are_painted_as_compilers_do)
+{
+	struct tt_errors *errs = tt_errors_create();
+	const struct tt_errors_line line = { { "f.yaml", 1, 1 }, 0, "AThread", "IN: a",
+		"b" };
+	char *text;
+
+	tt_errors_source(errs, "f.yaml", "a: b\n", 5);
+	tt_errors_add_drawn(errs, at(1, 4), "P", "r", &line, 1, "wrong");
+	tt_errors_warn(errs, at(2, 1), "P", NULL, "odd");
+	text = printed_as(errs, true);
+	ck_assert_str_eq(text,
+	    "\033[1mf.yaml:1:4:\033[0m \033[1;31merror:\033[0m P: wrong\n"
+	    "    a: b\n"
+	    "       \033[1;32m^\033[0m\n"
+	    "       1 | AThread  IN: a  \033[1;32m<- b\033[0m\n"
+	    "    r\n"
+	    "\033[1mf.yaml:2:1:\033[0m \033[1;35mwarning:\033[0m P: odd\n"
+	    "    \n"
+	    "    \033[1;32m^\033[0m\n");
+	free(text);
+}
+END_TEST
+
+START_TEST(in_colour_and_without_it_the_words_are_the_same)
+{
+	char *plain, *colour, *from, *to;
+	bool i;
+
+	for (i = false, plain = colour = NULL;; i = true) {
+		struct tt_errors *errs = tt_errors_create();
+
+		tt_errors_source(errs, "f.yaml", "a: b\n", 5);
+		tt_errors_add(errs, at(1, 4), "P", "r", "wrong");
+		tt_errors_add(errs, (struct tt_mark){ .file = NULL }, "", "", "two");
+		*(i ? &colour : &plain) = printed_as(errs, i);
+		if (i)
+			break;
+	}
+	for (from = to = colour; *from != '\0'; from++) {
+		if (*from == '\033')
+			from = strchr(from, 'm');
+		else
+			*to++ = *from;
+	}
+	*to = '\0';
+	ck_assert_str_eq(plain, colour);
+	free(plain);
+	free(colour);
+}
+END_TEST
+
+START_TEST(a_stream_that_is_no_terminal_gets_no_colour)
+{
+	struct tt_errors *errs = tt_errors_create();
+	FILE *out = tmpfile();
+	char text[200] = "";
+
+	setenv("TERM", "xterm", 1);
+	unsetenv("NO_COLOR");
+	tt_errors_add(errs, at(1, 1), "P", "r", "wrong");
+	tt_errors_print(errs, out);
+	rewind(out);
+	ck_assert_uint_gt(fread(text, 1, sizeof(text) - 1, out), 0);
+	ck_assert_ptr_null(strchr(text, '\033'));
+	fclose(out);
+	tt_errors_destroy(errs);
+}
+END_TEST
+
+/* A line, and what is shown of it though nobody said that it holds a secret. */
+static const struct guess_case {
+	const char *line, *shown;
+} guess_cases[] = {
+	{ "header: {Authorization: Bearer abc}", "header: {Authorization: ****** ****" },
+	{ "token: abc # x", "token: *** * *" },
+	{ "api_key: abc", "api_key: ***" },
+	{ "\"Set-Cookie\": abc", "\"Set-Cookie\": ***" },
+	{ "PASSWORD : abc", "PASSWORD : ***" },
+	{ "secret:abc", "secret:***" },
+	/* A word of a text, and what says only where the secret is. */
+	{ "description: the token ring, mk 2", "description: the token ring, mk 2" },
+	{ "path: tokens.db", "path: tokens.db" },
+	{ "token: ${env:TOKEN}", "token: ${env:TOKEN}" },
+	{ "Authorization: \"Bearer ${file:/x}\"", "Authorization: \"Bearer ${file:/x}\"" },
+	{ "Authorization: abc$1 ${env:X}", "Authorization: ***** ********" },
+};
+
+START_TEST(what_looks_like_a_secret_prints_as_stars)
+{
+	const struct guess_case *c = &guess_cases[_i];
+	struct tt_errors *errs = tt_errors_create();
+	char *text, *line;
+
+	tt_errors_source(errs, "f.yaml", c->line, strlen(c->line));
+	tt_errors_add(errs, at(1, 1), NULL, NULL, "x");
+	text = printed(errs);
+	line = strchr(text, '\n') + 1;
+	*strchr(line, '\n') = '\0';
+	ck_assert_str_eq(line + 4, c->shown);
+	free(text);
+}
+END_TEST
+
 static const struct utf8_case {
 	const char *text;
 	size_t size, length;
@@ -254,6 +412,13 @@ check_error_suite(void)
 	tcase_add_test(tc, of_very_many_the_first_fifty_by_place_are_shown);
 	tcase_add_test(tc, control_characters_and_bad_bytes_come_escaped);
 	tcase_add_test(tc, a_secret_prints_as_stars);
+	tcase_add_test(tc, the_lines_of_the_tree_stand_in_columns_below_the_caret);
+	tcase_add_test(tc, the_lines_of_the_tree_are_escaped);
+	tcase_add_test(tc, in_colour_place_grade_and_caret_are_painted_as_compilers_do);
+	tcase_add_test(tc, in_colour_and_without_it_the_words_are_the_same);
+	tcase_add_test(tc, a_stream_that_is_no_terminal_gets_no_colour);
+	tcase_add_loop_test(tc, what_looks_like_a_secret_prints_as_stars, 0,
+	    sizeof(guess_cases) / sizeof(*guess_cases));
 	tcase_add_test(tc, of_a_long_line_the_part_around_the_mark_is_shown);
 	tcase_add_test(tc, lines_end_as_yaml_has_it_and_a_byte_order_mark_is_no_column);
 	tcase_add_loop_test(tc, utf8_is_read_to_its_limits, 0,

@@ -5,6 +5,8 @@
 #include <check.h>
 #include <string.h>
 
+#include "config/document.h"
+
 Suite *check_framing_options_suite(void);
 
 #define MIB (1 << 20)

@@ -1,6 +1,6 @@
 /* check_loader.c - tests of config/loader.c and of what it stands on: value.c,
  * syntax.c, keys.c, section.c, table.c, build.c. */
-#include "config/loader.h"
+#include "config/document.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -70,14 +70,6 @@ static const struct bad_case yaml_cases[] = {
 	{ "%YAML 3.0\n---\n" MASTER, 1, "1:1: error: a YAML version that is not known" },
 	{ TOP "MasterThread: !x {}\n", 1,
 	  "2:15: error: MasterThread: tags (\"!x\") are not supported" },
-	{ TOP "MasterThread: &a {}\n", 1,
-	  "2:15: error: MasterThread: anchors (&a) are not supported" },
-	{ TOP "MasterThread: *a\n", 1,
-	  "2:15: error: MasterThread: aliases (*a) are not supported" },
-	{ MASTER "  <<: {log: info}\n", 1,
-	  "3:3: error: MasterThread: merge keys (<<) are not supported" },
-	{ MASTER "  description: a ${b}\n", 1,
-	  "3:16: error: MasterThread: ${...} is not supported" },
 	{ MASTER "  log: info\n  log: debug\n", 1,
 	  "4:3: error: MasterThread: \"log\" stands here twice, first in line 3" },
 	{ MASTER "MasterThread:\n", 1,
@@ -87,16 +79,16 @@ static const struct bad_case yaml_cases[] = {
 	{ MASTER "  \"a\\0\": b\n", 1,
 	  "3:3: error: MasterThread: a key with a NUL character" },
 	{ IN_SERVER("    log: [::1]:5002\n"), 1,
-	  "5:11: error: [ begins a list; an IPv6 address must be quoted" },
+	  "5:10: error: [ begins a list; an IPv6 address must be quoted" },
 	{ IN_SERVER("    log: [fe80:1::1]:5002\n"), 1,
-	  "5:21: error: [ begins a list; an IPv6 address must be quoted" },
+	  "5:10: error: [ begins a list; an IPv6 address must be quoted" },
 	{ TOP "MasterThread: {log: ${env:X}}\n", 1,
 	  "2:22: error: { begins a mapping inside this one" },
 	{ MASTER "\tlog: info\n", 1,
 	  "3:1: error: a tab where the indentation or a value begins" },
 	{ MASTER "  log: info\n\tdescription: x\n", 1,
 	  "4:1: error: a tab in the indentation" },
-	{ MASTER "  log: @x\n", 1, "3:8: error: a value cannot begin with @, ` or %" },
+	{ MASTER "  log: @x\n", 1, "3:8: error: a value cannot begin with @" },
 	{ MASTER "  log: *\n", 1, "3:8: error: * begins an alias in YAML" },
 	{ MASTER "  log: & x\n", 1, "3:8: error: & begins an anchor in YAML" },
 	{ MASTER "  log: !<x\n", 1, "3:8: error: ! begins a tag in YAML" },
@@ -105,18 +97,15 @@ static const struct bad_case yaml_cases[] = {
 	  "3:8: error: a quote is opened here and never closed" },
 	{ MASTER "  description: \"\\q\"\n", 1,
 	  "3:17: error: YAML knows no such escape in \"double quotes\"" },
-	{ MASTER "  description: a: b\n", 1, "3:17: error: a \": \" inside a value, or a "
-	  "key that is indented more than those before it" },
+	{ MASTER "  description: a: b\n", 1, "3:17: error: a \": \" inside a value" },
 	{ MASTER "  log: info\n description: x\n", 1,
-	  "4:2: error: this fits neither the value before it nor the keys above it" },
+	  "4:2: error: begins in column 2, and no key above it does" },
 	{ MASTER "  log: info\n  description\n", 1,
-	  "4:3: error: neither a key nor part of the value before it" },
-	{ MASTER "  log:info\n  description: x\n", 1, "4:14: error: a \": \" inside a "
-	  "value, or a key that is indented more than those before it" },
-	{ MASTER "  log: {\n", 1, "4:1: error: the file ends inside { } or [ ]" },
-	{ MASTER "  log: {a: b\n  b: c\n", 1, "3:8: error: { is opened here, and what "
-	  "follows is no { key: value, ... }" },
-	{ MASTER "  log: [\n", 1, "4:1: error: the file ends inside { } or [ ]" },
+	  "4:3: error: a colon is missing behind this key" },
+	{ MASTER "  log:info\n  description: x\n", 1, "3:3: error: a key needs a blank behind its colon" },
+	{ MASTER "  log: {\n", 1, "3:8: error: a bracket is opened here and not closed" },
+	{ MASTER "  log: {a: b\n  b: c\n", 1, "3:8: error: a { is opened here and not closed" },
+	{ MASTER "  log: [\n", 1, "3:8: error: a bracket is opened here and not closed" },
 	{ MASTER "  log: - x\n", 1, "3:8: error: a list with \"- \" cannot begin here" },
 	{ MASTER "  log: }\n", 1, "3:8: error: a value cannot begin with any of , ] }" },
 	{ MASTER "  log: >x\n", 1,
@@ -139,8 +128,6 @@ static const struct bad_case key_cases[] = {
 	{ TOP "MastrThread:\n", 1, "2:1: error: no kind \"MastrThread\"" },
 	{ TOP "DatabaseThread: {path: a}\n", 1,
 	  "2:1: error: DatabaseThread stands below MasterThread, not at the top level" },
-	{ MASTER "include: a.yaml\n", 1,
-	  "3:1: error: no option \"include\" in the file's top level" },
 	{ MASTER "UP: data\n", 1, "3:1: error: UP at the top level" },
 	{ MASTER "X-ignored: data\n", 1, "3:1: error: \"X-ignored\" is neither a kind of "
 	  "thread, nor UP or IN, nor an option" },
@@ -208,8 +195,6 @@ static const struct bad_case option_cases[] = {
 	  "MasterThread/TCPServerThread: no option \"lisen\" in TCPServerThread" },
 	{ IN_DATABASE("    path:a.db\n"), 1, "12:5: error: MasterThread/DatabaseThread: "
 	  "DatabaseThread cannot be a text" },
-	{ IN_DATABASE("    <<: {path: a.db}\n"), 1, "12:5: error: "
-	  "MasterThread/DatabaseThread: merge keys (<<) are not supported" },
 	{ MASTER SERVER_NODE "DatabaseThread: {path: a.db}\n", 1, "7:1: error: "
 	  "DatabaseThread stands below MasterThread, not at the top level" },
 	{ TREE("", "", PROCESSOR, SUB, DATABASE), 1,
@@ -275,9 +260,9 @@ static const struct bad_case option_cases[] = {
 	{ IN_SUB(SUB "      headers: [a]\n"), 1, "11:16: error: MasterThread/"
 	  "WebsocketMasterThread/WebSocketSubThread: headers cannot be a list" },
 	{ IN_SUB(SUB "      headers: {a: [b]}\n"), 1, "11:17: error: MasterThread/"
-	  "WebsocketMasterThread/WebSocketSubThread: headers: a is a list, not a text" },
+	  "WebsocketMasterThread/WebSocketSubThread: headers: \"a\" is a list, not a text" },
 	{ IN_SUB(SUB "      headers: {a: }\n"), 1, "11:17: error: MasterThread/"
-	  "WebsocketMasterThread/WebSocketSubThread: headers: a is nothing, not a text" },
+	  "WebsocketMasterThread/WebSocketSubThread: headers: \"a\" is nothing, not a text" },
 	{ IN_SUB(SUB "      headers: {a: \"\\0\"}\n"), 1, "11:20: error: MasterThread/"
 	  "WebsocketMasterThread/WebSocketSubThread: headers: a holds a NUL character" },
 	{ IN_SUB(SUB "      tls: {ca: a}\n"), 1, "11:17: error: MasterThread/"
@@ -296,7 +281,7 @@ static const struct bad_case option_cases[] = {
 	  "MasterThread/DatabaseThread b: file /var/lib/taskthread/a.db is taken in line "
 	  "12 already, by MasterThread/DatabaseThread" },
 	{ TREE("    listen: [\"1.2.3.4:5\", \"1.2.3.4:5\"]\n", "", PROCESSOR, SUB,
-	  DATABASE), 1, "4:14: error: MasterThread/TCPServerThread: address 1.2.3.4:5 is "
+	  DATABASE), 1, "4:14: error: MasterThread/TCPServerThread: 1.2.3.4:5 is "
 	  "taken in line 4 already, by MasterThread/TCPServerThread" },
 };
 
@@ -577,9 +562,9 @@ static const struct big_case {
 	{ TOP "x-a: ", "{a: ", 10000, "nested deeper than 64 levels" },
 	{ TOP "x-a: [", "a,", 1000000, "the file holds more than 100000 values" },
 	{ MASTER, "  a: b\n", 100000, "the file holds more than 100000 values" },
-	{ TOP, "xxxxxxxxxxxxxxxx", 1 << 20, "larger than 8 MiB" },
-	{ TOP "MasterThread: ", "xxxxxxxxxxxxxxxx", (8 << 16) - 4,
-	  "MasterThread cannot be a text" },
+	{ TOP, "xxxxxxxxxxxxxxxx", 1 << 20, "larger than 4 MiB" },
+	{ TOP "MasterThread: ", "xxxxxxxxxxxxxxxx", (4 << 16) - 4,
+	  "MasterThread: a text of 4194240 bytes is longer than 64 KiB" },
 	{ MASTER, "  \"a\": b\n", 40000, "\"a\" stands here twice" },
 	{ "", "%TAG !a! b\n", 100000, "%TAG is not supported" },
 };
@@ -630,7 +615,8 @@ START_TEST(a_file_that_cannot_be_read_says_why)
 	struct tt_errors *errs = tt_errors_create();
 	char *errors;
 
-	ck_assert_ptr_null(tt_document_load("/nonexistent/t.yaml", test_schemas, TT_LOAD_START, errs));
+	ck_assert_ptr_null(tt_document_load("/nonexistent/t.yaml", test_schemas,
+	    TT_LOAD_START, errs));
 	ck_assert_ptr_null(tt_document_load("/", test_schemas, TT_LOAD_START, errs));
 	errors = test_errors(errs);
 	ck_assert_str_eq(errors, "/nonexistent/t.yaml: error: cannot be read: No such "

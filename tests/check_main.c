@@ -12,13 +12,17 @@
 
 Suite *check_bad_suite(void);
 Suite *check_batch_suite(void);
+Suite *check_bound_suite(void);
 Suite *check_dbfile_suite(void);
 Suite *check_describe_suite(void);
 Suite *check_error_suite(void);
+Suite *check_expand_suite(void);
 Suite *check_framing_suite(void);
 Suite *check_framing_options_suite(void);
+Suite *check_graph_suite(void);
 Suite *check_ids_suite(void);
 Suite *check_inbox_suite(void);
+Suite *check_include_suite(void);
 Suite *check_loader_suite(void);
 Suite *check_log_suite(void);
 Suite *check_notify_suite(void);
@@ -28,6 +32,9 @@ Suite *check_patience_suite(void);
 Suite *check_queue_suite(void);
 Suite *check_resolve_suite(void);
 Suite *check_route_suite(void);
+Suite *check_said_suite(void);
+Suite *check_show_suite(void);
+Suite *check_sources_suite(void);
 Suite *check_sqlite_suite(void);
 Suite *check_stats_suite(void);
 Suite *check_tap_suite(void);
@@ -46,13 +53,17 @@ Suite *check_wswindow_suite(void);
 static Suite *(*const suites[])(void) = {
 	check_bad_suite,
 	check_batch_suite,
+	check_bound_suite,
 	check_dbfile_suite,
 	check_describe_suite,
 	check_error_suite,
+	check_expand_suite,
 	check_framing_suite,
 	check_framing_options_suite,
+	check_graph_suite,
 	check_ids_suite,
 	check_inbox_suite,
+	check_include_suite,
 	check_loader_suite,
 	check_log_suite,
 	check_notify_suite,
@@ -62,6 +73,9 @@ static Suite *(*const suites[])(void) = {
 	check_queue_suite,
 	check_resolve_suite,
 	check_route_suite,
+	check_said_suite,
+	check_show_suite,
+	check_sources_suite,
 	check_sqlite_suite,
 	check_stats_suite,
 	check_tap_suite,

@@ -1,6 +1,7 @@
-/* check_option.c - tests of config/option.c, address.c and nearest.c. */
+/* check_option.c - tests of config/option.c, address.c, nearest.c and meant.c. */
 #include <check.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/arena.h"
@@ -39,6 +40,9 @@ reads(struct tt_option_reader *r, const struct tt_option *o, const char *text,
 static const char *const colours[] = { "red", "green", "blue", NULL };
 
 static const struct tt_option a_bool = { .type = TT_OPT_BOOL };
+static const struct tt_option a_signed = { .type = TT_OPT_INT, .min = -65536,
+	.max = 65536 };
+static const struct tt_option at_least_5 = { .type = TT_OPT_INT, .min = 5 };
 static const struct tt_option a_port = { .type = TT_OPT_INT, .min = 1, .max = 65535 };
 static const struct tt_option any_int = { .type = TT_OPT_INT, .min = INT64_MIN };
 static const struct tt_option off_int = { .type = TT_OPT_INT, .min = 5, .off = true };
@@ -48,9 +52,12 @@ static const struct tt_option a_size = { .type = TT_OPT_SIZE, .min = 4096,
 static const struct tt_option any_duration = { .type = TT_OPT_DURATION };
 static const struct tt_option a_duration = { .type = TT_OPT_DURATION, .min = MS,
 	.max = 60 * S, .off = true };
+static const char *const modes[] = { "none", "full", NULL };
+static const struct tt_option a_mode = { .type = TT_OPT_ENUM, .choices = modes };
 static const struct tt_option a_colour = { .type = TT_OPT_ENUM, .choices = colours };
 
-/* A number, or what is wrong with it (the beginning). */
+/* Each type at its limits: at the least and the most, one below and one above, empty,
+ * over 64 bits.  A number, or what is wrong with it. */
 static const struct number_case {
 	const struct tt_option *option;
 	const char *text;
@@ -58,6 +65,15 @@ static const struct number_case {
 	const char *what;
 } number_cases[] = {
 	{ &a_port, "1", 1, NULL }, { &a_port, "65535", 65535, NULL },
+	{ &a_signed, "-65536", -65536, NULL }, { &a_signed, "65536", 65536, NULL },
+	{ &a_signed, "-65537", 0, "opt -65537 is not in -65536..65536" },
+	{ &a_signed, "65537", 0, "opt 65537 is not in -65536..65536" },
+	{ &a_signed, "-0", 0, NULL }, { &a_signed, "--1", 0, "opt \"--1\" is no whole number" },
+	{ &at_least_5, "9223372036854775806", INT64_MAX - 1, NULL },
+	{ &at_least_5, "9223372036854775807", 0, "opt 9223372036854775807 is too large" },
+	{ &at_least_5, "4", 0, "opt 4 is less than 5" },
+	{ &at_least_5, "0000000000000000000000000000000000000005", 5, NULL },
+	{ &at_least_5, "\xD9\xA5", 0, "opt \"\xD9\xA5\" is no whole number" },
 	{ &a_port, "007", 7, NULL },
 	{ &a_port, "0", 0, "opt 0 is not in 1..65535" },
 	{ &a_port, "65536", 0, "opt 65536 is not in 1..65535" },
@@ -85,12 +101,21 @@ static const struct number_case {
 	{ &any_size, "2TiB", (int64_t)2 << 40, NULL },
 	{ &any_size, "1TB", 1000000000000, NULL },
 	{ &any_size, "9000000TiB", 0, "opt 9000000TiB is too large" },
+	{ &any_size, "8388607TiB", ((int64_t)8388607) << 40, NULL },
+	{ &any_size, "8388608TiB", 0, "opt 8388608TiB is too large" },
+	{ &any_size, "9223372036854775806", INT64_MAX - 1, NULL },
+	{ &any_size, "9223372036854775807B", 0, "opt 9223372036854775807B is too large" },
+	{ &any_size, "18446744073709551617", 0, "opt 18446744073709551617 is too large" },
+	{ &any_size, "", 0, "opt \"\" is no size" },
+	{ &any_size, "0KiB", 0, NULL }, { &any_size, "1kib", 0, "opt \"1kib\" is no size" },
 	{ &any_size, "1.5MiB", 0, "opt \"1.5MiB\" is no size" },
 	{ &any_size, "64 KiB", 0, "opt \"64 KiB\" is no size" },
 	{ &any_size, "64K", 0, "opt \"64K\" is no size" },
 	{ &any_size, "KiB", 0, "opt \"KiB\" is no size" },
 	{ &any_size, "-1", 0, "opt \"-1\" is no size" },
 	{ &a_size, "4KiB", 4096, NULL }, { &a_size, "1MiB", 1 << 20, NULL },
+	{ &a_size, "4096", 4096, NULL }, { &a_size, "1048576", 1 << 20, NULL },
+	{ &a_size, "1025KiB", 0, "opt 1025KiB is not in 4KiB..1MiB" },
 	{ &a_size, "4095", 0, "opt 4095 is not in 4KiB..1MiB" },
 	{ &a_size, "1048577", 0, "opt 1048577 is not in 4KiB..1MiB" },
 	{ &any_duration, "0s", 0, NULL }, { &any_duration, "500ms", 500 * MS, NULL },
@@ -104,8 +129,18 @@ static const struct number_case {
 	{ &any_duration, "s", 0, "opt \"s\" is no duration" },
 	{ &any_duration, "off", 0, "opt \"off\" is no duration" },
 	{ &any_duration, "999999999d", 0, "opt 999999999d is too large" },
+	{ &any_duration, "106751d", 106751 * (86400 * S), NULL },
+	{ &any_duration, "106752d", 0, "opt 106752d is too large" },
+	{ &any_duration, "9223372036854ms", 9223372036854 * MS, NULL },
+	{ &any_duration, "9223372036855ms", 0, "opt 9223372036855ms is too large" },
+	{ &any_duration, "18446744073709551617s", 0,
+	  "opt 18446744073709551617s is too large" },
+	{ &any_duration, "", 0, "opt \"\" is no duration" },
+	{ &any_duration, "-1s", 0, "opt \"-1s\" is no duration" },
+	{ &any_duration, "1us", 0, "opt \"1us\" is no duration" },
 	{ &a_duration, "off", 0, NULL }, { &a_duration, "1ms", MS, NULL },
-	{ &a_duration, "1m", 60 * S, NULL },
+	{ &a_duration, "1m", 60 * S, NULL }, { &a_duration, "60000ms", 60 * S, NULL },
+	{ &a_duration, "60001ms", 0, "opt 60001ms is not in 1ms..1m" },
 	{ &a_duration, "0ms", 0, "opt 0ms is not in 1ms..1m" },
 	{ &a_duration, "61s", 0, "opt 61s is not in 1ms..1m" },
 	{ &a_duration, "Off", 0, "opt \"Off\" is no duration" },
@@ -123,6 +158,119 @@ START_TEST(numbers_are_read_to_their_limits)
 		ck_assert_str_eq(r.what, c->what);
 	ck_assert_int_eq(value, c->what == NULL ? c->value : -77);
 	ck_assert(c->what == NULL || *r.remedy != '\0');
+}
+END_TEST
+
+/* A NUL behind a number is a character of it like any other. */
+START_TEST(a_number_with_a_nul_is_none)
+{
+	static const struct tt_option *const options[] = { &any_int, &any_size,
+		&any_duration, &a_bool, &a_colour };
+	static const char *const texts[] = { "1\0" "2", "1\0" "2", "1s\0", "on\0", "red\0" };
+	static const size_t sizes[] = { 3, 3, 3, 3, 4 };
+	struct tt_option_reader r;
+	int64_t value = -77;
+	size_t i;
+
+	for (i = 0; i < 5; i++) {
+		ck_assert(!reads(&r, options[i], texts[i], sizes[i], &value));
+		ck_assert_int_eq(value, -77);
+		ck_assert_ptr_nonnull(strstr(r.what, "\\x00"));
+	}
+}
+END_TEST
+
+static const struct tt_option with_default = { .type = TT_OPT_DURATION, .min = MS,
+	.standard = "30s" };
+static const struct tt_option a_pause = { .type = TT_OPT_DURATION, .max = 10 * S };
+static const struct tt_option a_range = { .type = TT_OPT_DURATION_RANGE, .min = MS };
+
+/* A wrong value, and how its remedy begins: with the question, if a legal value comes
+ * to mind, else with the form. */
+static const struct meant_case {
+	const struct tt_option *option;
+	const char *text, *remedy;
+} meant_cases[] = {
+	{ &any_duration, "10 s", "did you mean 10s? (a duration is" },
+	{ &any_duration, "10sec", "did you mean 10s?" },
+	{ &any_duration, "10 Seconds", "did you mean 10s?" },
+	{ &any_duration, "1.5s", "did you mean 1500ms?" },
+	{ &any_duration, "0,5h", "did you mean 30m?" },
+	{ &any_duration, "1m30s", "did you mean 90s?" },
+	{ &any_duration, "1 h 30 min", "did you mean 90m?" },
+	{ &any_duration, "2w", "did you mean 14d?" },
+	{ &any_duration, "2000us", "did you mean 2ms?" },
+	{ &any_duration, "2us", "a duration is" }, { &any_duration, "PT3S", "a duration is" },
+	{ &any_duration, "30", "did you mean 30s?" },
+	{ &any_duration, "5000", "did you mean 5000s, or 5000ms?" },
+	{ &any_duration, "1.0005ms", "a duration is" },
+	{ &a_duration, "0", "did you mean off?" }, { &a_duration, "-1", "did you mean off?" },
+	{ &a_duration, "Off", "did you mean off?" },
+	{ &a_duration, "never", "did you mean off?" },
+	{ &a_duration, "~", "did you mean off?" },
+	{ &a_duration, "0s", "did you mean off? It may be 1ms..1m, or off" },
+	{ &a_duration, "2 min", "a duration is a whole number with a unit: 500ms 10s 5m 1h "
+	  "7d; here 1ms..1m, or off" },
+	{ &with_default, "off", "it cannot be turned off; leave the line out for 30s (" },
+	{ &a_pause, "off", "did you mean 0s?" },
+	{ &any_size, "64 KiB", "did you mean 64KiB? (a size is" },
+	{ &any_size, "64k", "did you mean 64KiB (of 1024) or 64kB (of 1000)?" },
+	{ &any_size, "64kb", "did you mean 64KiB (of 1024) or 64kB (of 1000)?" },
+	{ &any_size, "10Mb", "did you mean 10MiB (of 1024) or 10MB (of 1000)?" },
+	{ &any_size, "1.5GiB", "did you mean 1536MiB?" },
+	{ &any_size, "8mib", "did you mean 8MiB?" }, { &any_size, "0x10", "did you mean 16?" },
+	{ &any_size, "1_000", "did you mean 1kB?" }, { &any_size, "0.3B", "a size is" },
+	{ &any_size, "99999999TB", "it may be 0 or more" },
+	{ &a_size, "2K", "a size is" }, { &a_size, "1M", "did you mean 1MiB (of 1024) or" },
+	{ &a_port, "1,000", "did you mean 1000? (a whole number" },
+	{ &a_port, "1'000", "did you mean 1000?" }, { &a_port, "1e3", "did you mean 1000?" },
+	{ &a_port, "10k", "did you mean 10000?" }, { &a_port, "0x1F90", "did you mean 8080?" },
+	{ &a_port, "80.0", "did you mean 80?" }, { &a_port, "80.5", "a whole number" },
+	{ &a_port, "70k", "a whole number, as 100; here 1..65535" },
+	{ &a_port, "0", "it may be 1..65535" }, { &a_port, "eighty", "a whole number" },
+	{ &off_int, "none", "did you mean off?" }, { &off_int, "0", "did you mean off?" },
+	{ &a_range, "500ms-60s", "did you mean 500ms..1m?" },
+	{ &a_range, "1s to 2 min", "did you mean 1s..2m?" },
+	{ &a_range, "1s...2s", "did you mean 1s..2s?" }, { &a_range, "2s-1s", "a range is" },
+	{ &a_range, "5s", "a range is two durations" },
+	{ &a_bool, "True", "did you mean true? (true or false" },
+	{ &a_bool, "YES", "did you mean true?" }, { &a_bool, "1", "did you mean true?" },
+	{ &a_bool, "disabled", "did you mean false?" }, { &a_bool, "~", "did you mean false?" },
+	{ &a_bool, "maybe", "true or false, yes or no, on or off" },
+	{ &a_mode, "off", "did you mean \"none\"? It may be one of none, full" },
+	{ &a_mode, "ful", "did you mean \"full\"?" }, { &a_mode, "x", "it may be one of" },
+};
+
+START_TEST(a_wrong_value_is_asked_after)
+{
+	const struct meant_case *c = &meant_cases[_i];
+	struct tt_option_reader r;
+	int64_t slot[4];
+
+	ck_assert_msg(!reads(&r, c->option, c->text, strlen(c->text), slot), "%s", c->text);
+	ck_assert_msg(strncmp(r.remedy, c->remedy, strlen(c->remedy)) == 0,
+	    "%s: got %s, expected %s", c->text, r.remedy, c->remedy);
+}
+END_TEST
+
+START_TEST(what_came_from_elsewhere_is_not_asked_after)
+{
+	static const char *const texts[] = { "17 s", "17", "17k" };
+	struct tt_option_reader r = { .arena = arena, .state_dir = "/state",
+		.label = "opt", .written = "${env:X}" };
+	static const struct tt_option address = { .type = TT_OPT_ADDRESSES };
+	int64_t slot[4];
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		r.option = &any_duration;
+		ck_assert(!tt_option_read(&r, texts[i], strlen(texts[i]), slot));
+		ck_assert_str_eq(r.what, "opt \"${env:X}\" is no duration");
+		ck_assert_ptr_null(strstr(r.remedy, "17"));
+		r.option = &address;
+		ck_assert(!tt_option_read(&r, texts[i], strlen(texts[i]), slot));
+		ck_assert_ptr_null(strstr(r.remedy, "17"));
+	}
 }
 END_TEST
 
@@ -318,6 +466,119 @@ START_TEST(addresses_are_taken_apart)
 }
 END_TEST
 
+/* What an address that is none is answered with. */
+static const char *const address_remedies[][2] = {
+	{ ":5002", "did you mean 0.0.0.0:5002?" }, { "*:5002", "did you mean 0.0.0.0:5002?" },
+	{ "tcp://0.0.0.0:5002", "did you mean 0.0.0.0:5002?" },
+	{ "http://localhost:80/x", "did you mean localhost:80?" },
+	{ "::1:5002", "did you mean \"[::1]:5002\", in quotes?" },
+	{ ":::5002", "did you mean \"[::]:5002\", in quotes?" },
+	{ "[::1]5002", "did you mean \"[::1]:5002\", in quotes?" },
+	{ "[1.2.3.4]:5", "did you mean 1.2.3.4:5?" },
+	{ "localhost 5002", "did you mean localhost:5002?" },
+	{ "localhost,5002", "did you mean localhost:5002?" },
+	{ "0.0.0.0:5002/tcp", "did you mean 0.0.0.0:5002?" },
+	{ "/run/x.sock", "did you mean unix:/run/x.sock?" },
+	{ "5002", "for all addresses write 0.0.0.0:5002, for this machine's own "
+	  "127.0.0.1:5002" },
+	{ "localhost", "put the port behind it, as in localhost:5002" },
+	{ "[::1]", "put the port behind it, as in \"[::1]:5002\"" },
+	{ "unix:x", "as in unix:/run/taskthread/devices.sock" },
+	{ "localhost:70000", "an address is host:port, \"[::1]:port\" or unix:/path, as "
+	  "0.0.0.0:5002" },
+};
+
+START_TEST(an_address_that_is_none_is_answered_with_one)
+{
+	static const struct tt_option o = { .type = TT_OPT_ADDRESSES };
+	const char *const *c = address_remedies[_i];
+	struct tt_addresses list;
+	struct tt_option_reader r;
+
+	ck_assert(!reads(&r, &o, c[0], strlen(c[0]), &list));
+	ck_assert_str_eq(r.remedy, c[1]);
+}
+END_TEST
+
+/* The same for URLs. */
+static const char *const url_remedies[][2] = {
+	{ "http://a.example/x", "did you mean ws://a.example/x?" },
+	{ "https://a.example:8/x", "did you mean wss://a.example:8/x?" },
+	{ "a.example/x", "did you mean wss://a.example/x?" },
+	{ "localhost:8080", "did you mean ws://localhost:8080?" },
+	{ "wss:a.example", "did you mean wss://a.example?" },
+	{ "ws//a", "did you mean ws://a?" }, { "tcp://a:1", "did you mean ws://a:1?" },
+	{ "ws://a b", "write it as %NN, a blank as %20" },
+	{ "wss://u:pw@a/", "leave out what stands before @; credentials go into headers" },
+	{ "https://u:pw@a/", "a URL is ws://host[:port][/path] or wss://..., as "
+	  "wss://cloud.example.com/ingest" },
+	{ "", "a URL is ws://host[:port][/path] or wss://..., as "
+	  "wss://cloud.example.com/ingest" },
+};
+
+START_TEST(a_url_that_is_none_is_answered_with_one)
+{
+	static const struct tt_option o = { .type = TT_OPT_URL };
+	const char *const *c = url_remedies[_i];
+	struct tt_url url;
+	struct tt_option_reader r;
+
+	ck_assert(!reads(&r, &o, c[0], strlen(c[0]), &url));
+	ck_assert_str_eq(r.remedy, c[1]);
+	ck_assert_ptr_null(strstr(r.what, "pw"));
+}
+END_TEST
+
+START_TEST(the_longest_texts_are_taken_and_longer_ones_are_not)
+{
+	static const struct tt_option path = { .type = TT_OPT_PATH };
+	static const struct tt_option string = { .type = TT_OPT_STRING };
+	static const struct tt_option address = { .type = TT_OPT_ADDRESSES };
+	static const struct tt_option bytes = { .type = TT_OPT_BYTES, .max = 4096 };
+	struct tt_option_reader r;
+	struct tt_addresses list;
+	struct tt_bytes b;
+	const char *text;
+	char *big = malloc(70000);
+
+	memset(big, 'x', 70000);
+	big[0] = '/';
+	ck_assert(reads(&r, &string, big, 65536, &text));
+	ck_assert_uint_eq(strlen(text), 65536);
+	big[4095] = '\0';
+	ck_assert(reads(&r, &path, big, 4095, &text));
+	big[4095] = 'x';
+	ck_assert(!reads(&r, &path, big, 4096, &text));
+	ck_assert(reads(&r, &bytes, big, 4096, &b));
+	ck_assert(!reads(&r, &bytes, big, 4097, &b));
+	ck_assert_str_eq(r.what, "opt of 4097 bytes");
+	/* The longest name in the DNS, and one letter more. */
+	memset(big, 'a', 300);
+	memcpy(big + 253, ":1", 3);
+	ck_assert(reads(&r, &address, big, 255, &list));
+	memcpy(big + 253, "a:1", 4);
+	ck_assert(!reads(&r, &address, big, 256, &list));
+	free(big);
+}
+END_TEST
+
+START_TEST(utf8_is_kept_in_texts_and_shown_in_messages)
+{
+	static const struct tt_option string = { .type = TT_OPT_STRING };
+	struct tt_option_reader r;
+	const char *text;
+	int64_t value;
+
+	ck_assert(reads(&r, &string, "\xF0\x9F\x9A\x80 \xC3\xA4", 7, &text));
+	ck_assert_str_eq(text, "\xF0\x9F\x9A\x80 \xC3\xA4");
+	ck_assert(!reads(&r, &any_duration, "10\xC2\xB5s", 5, &value));
+	ck_assert_str_eq(r.what, "opt \"10\xC2\xB5s\" is no duration");
+	/* What would turn a terminal's text around is not shown as it is. */
+	ck_assert(!reads(&r, &any_duration, "1\xE2\x80\xAE", 4, &value));
+	ck_assert_str_eq(r.what, "opt \"1\\u202E\" is no duration");
+}
+END_TEST
+
 START_TEST(the_longest_socket_path_fits)
 {
 	static const struct tt_option o = { .type = TT_OPT_ADDRESSES };
@@ -460,6 +721,16 @@ check_option_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, numbers_are_read_to_their_limits, 0,
 	    sizeof(number_cases) / sizeof(*number_cases));
+	tcase_add_test(tc, a_number_with_a_nul_is_none);
+	tcase_add_loop_test(tc, a_wrong_value_is_asked_after, 0,
+	    sizeof(meant_cases) / sizeof(*meant_cases));
+	tcase_add_test(tc, what_came_from_elsewhere_is_not_asked_after);
+	tcase_add_loop_test(tc, an_address_that_is_none_is_answered_with_one, 0,
+	    sizeof(address_remedies) / sizeof(*address_remedies));
+	tcase_add_loop_test(tc, a_url_that_is_none_is_answered_with_one, 0,
+	    sizeof(url_remedies) / sizeof(*url_remedies));
+	tcase_add_test(tc, the_longest_texts_are_taken_and_longer_ones_are_not);
+	tcase_add_test(tc, utf8_is_kept_in_texts_and_shown_in_messages);
 	tcase_add_test(tc, a_bool_is_one_of_six_words);
 	tcase_add_test(tc, a_choice_is_its_index_and_a_wrong_one_gets_the_nearest);
 	tcase_add_test(tc, a_duration_range_has_two_ends_in_order);

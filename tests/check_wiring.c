@@ -1,6 +1,30 @@
-/* check_wiring.c - tests of config/wiring.c, flow.c and bound.c, and of the places
- * in build.c. */
-#include "config/loader.h"
+/* check_wiring.c - tests of config/wiring.c, flow.c, drawing.c, claims.c and bound.c,
+ * and of the places in build.c.
+ *
+ * The rules, each with a tree that keeps it and, as near as can be, one that breaks
+ * it (rule_cases):
+ *
+ *   channels  1 servers, connections and sinks take lists   2 a processor one each way
+ *             3 what is left out is the usual one   4 a name's letters   5 its length
+ *             6 reserved names   7 sqlite_   8 a name once   9 sinks send nothing UP
+ *            10 the root has neither  11 a sink takes at least one
+ *   sources  12 a sibling's UP  13 the parent's IN  14 what the parent's kind makes
+ *            15 none of its own
+ *   users    16 a sibling's IN  17 the parent's UP  18 the parent's kind
+ *            19 none of its own  20 what the parent takes IN is used below
+ *            21 what it sends UP comes from below  22 what it makes is taken
+ *            23 what it makes never goes UP
+ *   circles  24 between siblings  25 over more than one floor
+ *   both     26 one channel in IN and UP, taken by others too
+ *   places   27 a connection under a server  28 and once  29 a processor under a
+ *            connection  30 one source for each channel that leaves a connection
+ *            31 a destination under a websocket master  32 and nothing else there
+ *            33 what blocks never under a connection  34 nor what lives on the main
+ *            worker  35 nothing below a sink  36 the root at the top  37 names of
+ *            siblings
+ *   one node 38 a file  39 an address  40 an address written otherwise  41 one within
+ *            another  42 localhost */
+#include "config/document.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -75,12 +99,17 @@ static const struct bad_case {
 	{ MASTER SERVER DATABASE "  DatabaseThread b: {path: b, IN: dada}\n", 1,
 	  "5:35: error: MasterThread/DatabaseThread b: takes \"dada\" IN, and nobody at "
 	  "MasterThread sends it\n      DatabaseThread b: {path: b, IN: dada}\n"
-	  "                                      ^\n    did you mean \"data\"? "
+	  "                                      ^\n"
+	  "       3 | TCPServerThread   UP: data (its usual)  <- sends \"data\"\n"
+	  "       5 | DatabaseThread b  IN: dada              <- takes \"dada\"\n"
+	  "    did you mean \"data\"? "
 	  "MasterThread has \"data\" (from TCPServerThread)\n" },
 	{ MASTER SERVER DATABASE "  TimerThread: {UP: dada}\n", 1, "5:21: error: "
 	  "MasterThread/TimerThread: sends \"dada\" UP, and nobody at MasterThread takes "
-	  "it\n      TimerThread: {UP: dada}\n                        ^\n    did you mean "
-	  "\"data\"? MasterThread has \"data\" (to DatabaseThread)\n" },
+	  "it\n      TimerThread: {UP: dada}\n                        ^\n"
+	  "       4 | DatabaseThread  IN: data (its usual)  <- takes \"data\"\n"
+	  "       5 | TimerThread     UP: dada              <- sends \"dada\"\n"
+	  "    did you mean \"data\"? MasterThread has \"data\" (to DatabaseThread)\n" },
 	{ MASTER "  TCPServerThread: {listen: 127.0.0.1:0}\n" DATABASE, 1, "3:3: error: "
 	  "MasterThread/TCPServerThread: sends \"data\" UP, and nobody below it does\n"
 	  "      TCPServerThread: {listen: 127.0.0.1:0}\n      ^\n"
@@ -160,6 +189,218 @@ static const struct bad_case {
 	  1, "3:69: error: MasterThread/TCPServerThread/TCPConnectionThread: ack without a "
 	  "durable user" },
 };
+
+#define SERVER_AT(name, address) "  TCPServerThread " name ": {listen: " address ", " \
+	CONNECTION("") "}\n"
+#define PROCESSOR(name, options) "      DataProcessorThread" name ": {" FRAMED options "}\n"
+#define WEBSOCKET(options) "  WebsocketMasterThread: {" options \
+	"WebSocketSubThread: {url: ws://a}}\n"
+#define NAME_63 "a12345678901234567890123456789012345678901234567890123456789012"
+
+/* A tree that keeps a rule, one that breaks it, and what is said then. */
+static const struct rule_case {
+	int rule;
+	const char *good, *bad, *what;
+} rule_cases[] = {
+	{ 1, MASTER SERVER "  DatabaseThread: {path: a, IN: [data]}\n",
+	  MASTER SERVER "  DatabaseThread: {path: a, IN: [[data]]}\n",
+	  "IN names a channel, not a list" },
+	{ 2, UNDER_CONNECTION(PROCESSOR("", ", UP: [data]")),
+	  UNDER_CONNECTION(PROCESSOR("", ", UP: [data, b]")),
+	  "DataProcessorThread sends exactly one channel UP" },
+	{ 3, MASTER "  TimerThread:\n" DATABASE, MASTER "  TimerThread: {UP: tick}\n"
+	  DATABASE, "takes \"data\" IN, and nobody at MasterThread sends it" },
+	{ 4, MASTER "  TimerThread: {UP: a_1}\n  DatabaseThread: {path: a, IN: a_1}\n",
+	  MASTER "  TimerThread: {UP: a_1}\n  DatabaseThread: {path: a, IN: a-1}\n",
+	  "IN \"a-1\" is no name for a channel" },
+	{ 5, MASTER "  TimerThread: {UP: " NAME_63 "4}\n  DatabaseThread: {path: a, IN: "
+	  NAME_63 "4}\n", MASTER "  TimerThread: {UP: " NAME_63 "45}\n"
+	  "  DatabaseThread: {path: a, IN: " NAME_63 "4}\n", "is no name for a channel" },
+	{ 6, MASTER "  TimerThread: {UP: recents}\n  DatabaseThread: {path: a, IN: recents}"
+	  "\n", MASTER "  TimerThread: {UP: recent}\n"
+	  "  DatabaseThread: {path: a, IN: recents}\n",
+	  "UP \"recent\" is no name for a channel" },
+	{ 7, MASTER "  TimerThread: {UP: sqlite}\n  DatabaseThread: {path: a, IN: sqlite}\n",
+	  MASTER "  TimerThread: {UP: sqlite_}\n  DatabaseThread: {path: a, IN: sqlite}\n",
+	  "UP \"sqlite_\" is no name for a channel" },
+	{ 8, MASTER SERVER "  TimerThread: {UP: b}\n  DatabaseThread: {path: a, IN: [data, "
+	  "b]}\n", MASTER SERVER "  DatabaseThread: {path: a, IN: [data, data]}\n",
+	  "IN names \"data\" twice" },
+	{ 9, MASTER SERVER DATABASE, MASTER SERVER "  DatabaseThread: {path: a, UP: data}\n",
+	  "DatabaseThread sends nothing UP" },
+	{ 10, MASTER SERVER DATABASE, MASTER "  UP: data\n" SERVER DATABASE,
+	  "MasterThread has no UP: nothing is above it" },
+	{ 11, MASTER SERVER "  DatabaseThread: {path: a, IN: [data]}\n",
+	  MASTER SERVER "  DatabaseThread: {path: a, IN: []}\n",
+	  "DatabaseThread takes at least one channel IN" },
+	{ 12, MASTER SERVER "  DatabaseThread: {path: a, IN: data}\n",
+	  MASTER SERVER DATABASE "  DatabaseThread b: {path: b, IN: dat}\n",
+	  "takes \"dat\" IN, and nobody at MasterThread sends it" },
+	{ 13, MASTER SERVER WEBSOCKET("IN: data, "), MASTER "  TimerThread: {UP: tick}\n"
+	  WEBSOCKET("IN: tick, "), "takes \"data\" IN, and nobody at "
+	  "MasterThread/WebsocketMasterThread sends it" },
+	{ 14, UNDER_CONNECTION(PROCESSOR("", ", IN: packets")),
+	  UNDER_CONNECTION(PROCESSOR("", "") PROCESSOR(" b", ", IN: packet, UP: b")),
+	  "takes \"packet\" IN, and nobody at" },
+	{ 15, MASTER "  TimerThread: {UP: a}\n  GroupThread: {IN: a, UP: b, DatabaseThread: "
+	  "{IN: a, path: a}, TimerThread: {UP: b}}\n  DatabaseThread: {IN: b, path: b}\n",
+	  MASTER "  GroupThread: {IN: a, UP: a, DatabaseThread: "
+	  "{IN: a, path: a}, TimerThread: {UP: a}}\n",
+	  "takes \"a\" IN, and nobody at MasterThread sends it" },
+	{ 16, MASTER "  TimerThread: {UP: b}\n  DatabaseThread: {path: a, IN: b}\n",
+	  MASTER "  TimerThread: {UP: b}\n  TimerThread c: {UP: c}\n"
+	  "  DatabaseThread: {path: a, IN: b}\n",
+	  "sends \"c\" UP, and nobody at MasterThread takes it" },
+	{ 17, UNDER_CONNECTION("      UP: data\n" PROCESSOR("", ", UP: data")),
+	  UNDER_CONNECTION("      UP: data\n" PROCESSOR("", ", UP: data")
+	  PROCESSOR(" b", ", UP: lines")), "sends \"lines\" UP, and nobody at "
+	  "MasterThread/TCPServerThread/TCPConnectionThread takes it" },
+	/* A websocket master consumes what it takes, a group does not. */
+	{ 18, MASTER SERVER "  TimerThread: {UP: b}\n" WEBSOCKET("IN: [data, b], "),
+	  MASTER SERVER "  TimerThread: {UP: b}\n  GroupThread: {IN: [data, b], "
+	  "DatabaseThread: {path: a}}\n", "takes \"b\" IN, and nobody below it does" },
+	{ 19, MASTER "  TimerThread: {UP: a}\n  GroupThread: {IN: a, UP: b, DatabaseThread: "
+	  "{IN: a, path: a}, TimerThread: {UP: b}}\n  DatabaseThread: {path: b, IN: b}\n",
+	  MASTER "  TimerThread: {UP: a}\n  GroupThread: {IN: a, UP: a, DatabaseThread: "
+	  "{IN: a, path: a}, TimerThread: {UP: a}}\n",
+	  "sends \"a\" UP, and nobody at MasterThread takes it" },
+	{ 20, MASTER SERVER "  GroupThread: {IN: data, DatabaseThread: {path: a}}\n",
+	  MASTER SERVER DATABASE "  GroupThread: {IN: data}\n",
+	  "takes \"data\" IN, and nobody below it does" },
+	{ 21, MASTER "  GroupThread: {UP: data, TimerThread: }\n" DATABASE,
+	  MASTER "  GroupThread: {UP: data}\n" DATABASE,
+	  "sends \"data\" UP, and nobody below it does" },
+	{ 22, UNDER_CONNECTION(PROCESSOR("", "")), UNDER_CONNECTION(""),
+	  "makes \"packets\", and nobody below it takes it" },
+	{ 23, UNDER_CONNECTION("      UP: [data]\n" PROCESSOR("", "")),
+	  UNDER_CONNECTION("      UP: [data, packets]\n" PROCESSOR("", "")),
+	  "\"packets\" is what TCPConnectionThread makes for those below it" },
+	{ 24, UNDER_CONNECTION(PROCESSOR(" a", ", UP: y") PROCESSOR(" b", ", IN: y")),
+	  UNDER_CONNECTION(PROCESSOR(" a", ", IN: x, UP: y") PROCESSOR(" b",
+	  ", IN: y, UP: x") PROCESSOR(" c", "")), "runs in a circle: x > y > x" },
+	{ 25, MASTER SERVER_XY("", "x", "y") "  TimerThread: {UP: x}\n"
+	  "  DatabaseThread: {path: a, IN: [q, y]}\n", MASTER SERVER_XY("", "x", "y")
+	  SERVER_XY(" b", "y", "x") "  DatabaseThread: {path: a, IN: q}\n",
+	  "runs in a circle: x > y > x" },
+	{ 26, MASTER SERVER DATABASE "  GroupThread: {IN: data, UP: own, DatabaseThread: "
+	  "{path: b}, TimerThread: {UP: own}}\n  DatabaseThread c: {path: c, IN: own}\n",
+	  MASTER SERVER DATABASE "  GroupThread: {IN: data, UP: data, DatabaseThread: "
+	  "{path: b}, TimerThread: }\n", "which others at MasterThread get twice then" },
+	{ 27, MASTER SERVER DATABASE, MASTER SERVER DATABASE "  " CONNECTION("") "\n",
+	  "TCPConnectionThread stands under TCPServerThread, not under MasterThread" },
+	{ 28, MASTER SERVER_AT("a", "127.0.0.1:0") SERVER_AT("b", "127.0.0.1:0") DATABASE,
+	  MASTER "  TCPServerThread: {listen: 127.0.0.1:0, " CONNECTION("")
+	  ", TCPConnectionThread b: {DataProcessorThread: {" FRAMED "}}}\n" DATABASE,
+	  "TCPConnectionThread stands once under TCPServerThread" },
+	{ 29, UNDER_CONNECTION(PROCESSOR("", "")), UNDER_CONNECTION(PROCESSOR("", ""))
+	  "  DataProcessorThread: {" FRAMED "}\n",
+	  "DataProcessorThread stands under TCPConnectionThread, not under MasterThread" },
+	{ 30, UNDER_CONNECTION(PROCESSOR(" a", ", UP: lines") PROCESSOR(" b", ", IN: lines")),
+	  UNDER_CONNECTION(PROCESSOR(" a", "") PROCESSOR(" b", "")),
+	  "from one connection a channel has one source" },
+	{ 31, MASTER SERVER WEBSOCKET(""), MASTER SERVER DATABASE
+	  "  WebSocketSubThread: {url: ws://a}\n",
+	  "WebSocketSubThread stands under WebsocketMasterThread, not under MasterThread" },
+	{ 32, MASTER SERVER WEBSOCKET(""), MASTER SERVER WEBSOCKET("DatabaseThread: {path: "
+	  "a}, "), "only WebSocketSubThread stands under WebsocketMasterThread" },
+	{ 33, MASTER "  TCPServerThread: {listen: 127.0.0.1:0, UP: [], " CONNECTION("")
+	  ", DatabaseThread: {path: a}}\n", UNDER_CONNECTION(PROCESSOR("", "")
+	  "      DatabaseThread: {path: b}\n"),
+	  "DatabaseThread never stands below TCPConnectionThread" },
+	{ 34, MASTER "  TCPServerThread: {listen: 127.0.0.1:0, UP: [], " CONNECTION("")
+	  ", WebsocketMasterThread: {WebSocketSubThread: {url: ws://a}}}\n",
+	  UNDER_CONNECTION(PROCESSOR("", "") "      WebsocketMasterThread: {"
+	  "WebSocketSubThread: {url: ws://a}}\n"),
+	  "WebsocketMasterThread never stands below TCPConnectionThread" },
+	{ 35, MASTER SERVER DATABASE "  DatabaseThread b: {path: b}\n",
+	  MASTER SERVER "  DatabaseThread: {path: a, DatabaseThread b: {path: b}}\n",
+	  "DatabaseThread has no children" },
+	{ 36, MASTER SERVER DATABASE, MASTER SERVER DATABASE "  MasterThread:\n",
+	  "MasterThread is the root: it stands at the top level" },
+	{ 37, MASTER SERVER DATABASE "  DatabaseThread b: {path: b}\n",
+	  MASTER SERVER DATABASE "  DatabaseThread: {path: b}\n",
+	  "\"DatabaseThread\" stands here twice" },
+	{ 38, MASTER SERVER DATABASE "  DatabaseThread b: {path: b}\n",
+	  MASTER SERVER DATABASE "  DatabaseThread b: {path: .//a}\n",
+	  "is taken in line 4 already, by MasterThread/DatabaseThread" },
+	{ 39, MASTER SERVER_AT("a", "127.0.0.1:1") SERVER_AT("b", "127.0.0.1:2") DATABASE,
+	  MASTER SERVER_AT("a", "127.0.0.1:1") SERVER_AT("b", "127.0.0.1:1") DATABASE,
+	  "127.0.0.1:1 is taken in line 3 already, by MasterThread/TCPServerThread a\n" },
+	{ 40, MASTER SERVER_AT("a", "'[::1]:1'") SERVER_AT("b", "'[::2]:1'") DATABASE,
+	  MASTER SERVER_AT("a", "'[::1]:1'") SERVER_AT("b", "'[0:0::1]:01'") DATABASE,
+	  "[0:0::1]:01 is taken in line 3 already, by MasterThread/TCPServerThread a as "
+	  "[::1]:1\n" },
+	/* Our listeners take IPv6 alone on [::]. */
+	{ 41, MASTER SERVER_AT("a", "0.0.0.0:1") SERVER_AT("b", "'[::]:1'") DATABASE,
+	  MASTER SERVER_AT("a", "0.0.0.0:1") SERVER_AT("b", "10.0.0.1:1") DATABASE,
+	  "10.0.0.1:1 is taken in line 3 already, by MasterThread/TCPServerThread a: 0.0.0.0 "
+	  "is every IPv4 address of this machine\n" },
+	{ 42, MASTER SERVER_AT("a", "Localhost:1") SERVER_AT("b", "127.0.0.2:1") DATABASE,
+	  MASTER SERVER_AT("a", "Localhost:1") SERVER_AT("b", "127.0.0.1:1") DATABASE,
+	  "127.0.0.1:1 is taken in line 3 already, by MasterThread/TCPServerThread a: "
+	  "localhost is 127.0.0.1 and [::1]\n" },
+};
+
+START_TEST(each_rule_is_kept_by_one_tree_and_broken_by_its_neighbour)
+{
+	const struct rule_case *c = &rule_cases[_i];
+	char *errors;
+	struct tt_document *doc = test_load(c->good, &errors);
+
+	ck_assert_int_eq(c->rule, _i + 1);
+	ck_assert_msg(doc != NULL && *errors == '\0', "%d: %s", c->rule, errors);
+	free(errors);
+	tt_document_destroy(doc);
+	ck_assert_ptr_null(test_load(c->bad, &errors));
+	ck_assert_msg(strstr(errors, c->what) != NULL, "%d: got\n%sexpected\n%s", c->rule,
+	    errors, c->what);
+	free(errors);
+}
+END_TEST
+
+/* Each pair of addresses, written in this order and the other: taken, or not. */
+static const struct claim_case {
+	const char *a, *b;
+	bool clash;
+} claim_cases[] = {
+	{ "0.0.0.0:1", "127.0.0.1:1", true }, { "0.0.0.0:1", "192.0.2.1:1", true },
+	{ "0.0.0.0:1", "localhost:1", true }, { "'[::]:1'", "'[::1]:1'", true },
+	{ "'[::]:1'", "'[2001:db8::1]:1'", true }, { "'[::]:1'", "localhost:1", true },
+	{ "'[fe80::1%a]:1'", "'[::]:1'", true }, { "localhost:1", "'[::1]:1'", true },
+	{ "localhost:1", "127.0.0.1:1", true }, { "gw.example:1", "GW.example:1", true },
+	{ "unix:/run/a", "unix:///run//a", true }, { "unix:/run/a", "unix:/run/b", false },
+	{ "0.0.0.0:1", "127.0.0.1:2", false }, { "0.0.0.0:1", "'[::]:1'", false },
+	{ "0.0.0.0:1", "'[::1]:1'", false }, { "'[::]:1'", "127.0.0.1:1", false },
+	{ "127.0.0.1:1", "127.0.0.2:1", false }, { "localhost:1", "127.0.0.2:1", false },
+	{ "'[fe80::1%a]:1'", "'[fe80::1%b]:1'", false },
+	/* What a name stands for, and which port 0 gets, shows when it is bound. */
+	{ "gw.example:1", "0.0.0.0:1", false }, { "0.0.0.0:0", "127.0.0.1:0", false },
+};
+
+/* A server that needs its address for itself, as the real one does. */
+static void
+claim_check(const char *a, const char *b, bool clash)
+{
+	char text[600], *errors;
+	struct tt_document *doc;
+
+	snprintf(text, sizeof(text), MASTER SERVER_AT("a", "%s") SERVER_AT("b", "%s")
+	    DATABASE, a, b);
+	doc = test_load(text, &errors);
+	ck_assert_msg((doc == NULL) == clash && (strstr(errors, " is taken in line 3 already")
+	    != NULL) == clash, "%s, %s: %s", a, b, errors);
+	free(errors);
+	tt_document_destroy(doc);
+}
+
+START_TEST(addresses_clash_in_either_order_or_not_at_all)
+{
+	const struct claim_case *c = &claim_cases[_i];
+
+	claim_check(c->a, c->b, c->clash);
+	claim_check(c->b, c->a, c->clash);
+}
+END_TEST
 
 START_TEST(a_wrong_tree_is_told_where_and_why)
 {
@@ -501,6 +742,10 @@ check_wiring_suite(void)
 	TCase *tc = tcase_create("wiring");
 
 	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, each_rule_is_kept_by_one_tree_and_broken_by_its_neighbour,
+	    0, N_OF(rule_cases));
+	tcase_add_loop_test(tc, addresses_clash_in_either_order_or_not_at_all, 0,
+	    N_OF(claim_cases));
 	tcase_add_loop_test(tc, a_wrong_tree_is_told_where_and_why, 0, N_OF(bad_cases));
 	tcase_add_loop_test(tc, a_good_tree_loads, 0, N_OF(good_cases));
 	tcase_add_test(tc, memory_below_two_frames_and_two_reads_is_an_error);

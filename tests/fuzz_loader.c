@@ -2,13 +2,14 @@
  *
  * Input: a hierarchy file.  It loads, or its mistakes are printed: one of the
  * two, and what is printed has no control characters. */
-#include "config/loader.h"
+#include "config/document.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "config/describe.h"
+#include "config/graph.h"
+#include "config/show.h"
 #include "plugins/kinds.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -33,8 +34,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_must(out != NULL);
 	fuzz_must((doc == NULL) == (tt_errors_count(errs) > 0));
 	tt_errors_print(errs, out);
-	if (doc != NULL)
-		tt_describe_tree(doc, out);
+	if (doc != NULL) {
+		tt_show_tree(doc, out);
+		tt_graph_write(doc, out);
+	}
 	fclose(out);
 	for (i = 0; i < n; i++)
 		fuzz_must(text[i] == '\n' || (unsigned char)text[i] >= ' ');

@@ -22,7 +22,7 @@
 #include <check.h>
 #include <pthread.h>
 
-#include "config/loader.h"
+#include "config/document.h"
 #include "daemon/taskthread.h"
 #include "daemon/tree.h"
 

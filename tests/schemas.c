@@ -73,8 +73,8 @@ server_claims(const struct tt_node *node, size_t i, char *buf, size_t size)
 
 	if (i >= c->listen.n)
 		return false;
-	snprintf(buf, size, "%s%s", c->listen.list[i].port == 0 ? "" : "address ",
-	    c->listen.list[i].port == 0 ? "" : c->listen.list[i].text);
+	snprintf(buf, size, "%s", c->listen.list[i].path == NULL
+	    && c->listen.list[i].port == 0 ? "" : c->listen.list[i].text);
 	return true;
 }
 

@@ -3,7 +3,7 @@
 #ifndef TT_TESTS_SCHEMAS_H
 #define TT_TESTS_SCHEMAS_H
 
-#include "config/loader.h"
+#include "config/document.h"
 #include "config/schema.h"
 
 struct test_sub_config {
