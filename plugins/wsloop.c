@@ -744,7 +744,7 @@ wsclient_init(struct tt_wsclient *c, const struct tt_wssetup *setup,
 	info.ka_time = 60;
 	info.ka_interval = 10;
 	info.ka_probes = 3;
-	info.http_proxy_address = "";	/* not what the environment says */
+	info.http_proxy_address = ":0";	/* none, whatever the environment says */
 	if (setup->tls && wsclient_init_tls(c, setup, &info, err) != 0)
 		return -1;
 	/* What is wrong with a certificate, only its log says. */

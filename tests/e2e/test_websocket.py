@@ -543,6 +543,25 @@ def test_a_client_s_certificate_is_shown():
         assert dest.payloads == [b"x"]
 
 
+def test_a_proxy_of_the_environment_is_not_used_and_no_word_is_said_of_it():
+    proxy = socket.create_server(("127.0.0.1", 0))
+    proxy.setblocking(False)
+    env = {name: "http://127.0.0.1:%d" % proxy.getsockname()[1] for name in ("http_proxy", "https_proxy", "all_proxy")}
+    with Certificates() as c, tt.Destination(context=context(*c.server)) as dest, tt.Destination() as plain:
+        text = tt.tree(tt.LENGTH, urls=[url(dest), plain.url]).replace(
+            'd0: {url: "%s"' % url(dest), 'd0: {url: "%s", tls: {ca: "%s"}' % (url(dest), c.ca))
+        with tt.Daemon(text, env=env) as d:
+            send(d, [b"x"])
+            assert d.stop() == 0
+            assert not d.find("warning|proxy"), d.lines
+        assert dest.payloads == plain.payloads == [b"x"]
+    try:
+        proxy.accept()
+        raise AssertionError("the proxy was asked")
+    except BlockingIOError:
+        proxy.close()
+
+
 def test_a_file_of_tls_that_is_not_there_ends_the_start():
     d = tt.Daemon(tt.tree(urls=["wss://localhost:1/"], sub="tls: {ca: /no/such/file}"), ready=False)
     with d:
