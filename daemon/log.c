@@ -162,12 +162,15 @@ static bool
 log_wants_of(enum tt_log_level level, const char *path)
 {
 	const struct log_node *node, *nearest = NULL;
+	size_t i;
 
-	for (node = log_nodes.list; node < log_nodes.list + log_nodes.n; node++)
+	for (i = 0; i < log_nodes.n; i++) {
+		node = &log_nodes.list[i];
 		if (path != NULL && log_is_beneath(path, node->path) &&
 		    (nearest == NULL ||
 		    strlen(node->path) > strlen(nearest->path)))
 			nearest = node;
+	}
 	return nearest != NULL ? level <= nearest->level : tt_log_wants(level);
 }
 
