@@ -118,6 +118,17 @@ def life_of_a_service(c):
     assert state == {"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0"}, state
     assert "listening on" in journal(c)
 
+    # What systemd has decrypted or passed on is put in where the file names it.
+    c.write("/etc/credstore/where", "127.0.0.1:5003\n")
+    c.write("/etc/systemd/system/taskthread.service.d/credential.conf",
+            "[Service]\nLoadCredential=where:/etc/credstore/where\n")
+    c.run("systemctl", "daemon-reload")
+    c.write(file, example.replace("127.0.0.1:5002", "${credential:where}"))
+    r = c.run("systemctl", "start", "taskthread")
+    assert r.returncode == 0, r.stderr + journal(c)
+    assert c.run(*(a.replace("5002", "5003") for a in send)).returncode == 0
+    assert c.run("systemctl", "stop", "taskthread").returncode == 0
+
     # A wrong file does not mend itself: no restart.
     c.write(file, example + "  Nonsense: 1\n")
     assert c.run("systemctl", "start", "taskthread").returncode != 0
