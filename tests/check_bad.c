@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/describe.h"
 #include "config/document.h"
@@ -131,7 +132,20 @@ bad_check_example(const char *path)
 
 START_TEST(each_example_loads_without_a_word)
 {
-	ck_assert_uint_ge(bad_each("config/examples", bad_check_example), 2);
+	char directory[] = "/tmp/taskthread-XXXXXX", token[64];
+	FILE *out;
+
+	/* What they take from elsewhere. */
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(token, sizeof token, "%s/token", directory);
+	out = fopen(token, "w");
+	ck_assert_ptr_nonnull(out);
+	fputs("12345\n", out);
+	fclose(out);
+	setenv("CREDENTIALS_DIRECTORY", directory, 1);
+	ck_assert_uint_ge(bad_each("config/examples", bad_check_example), 10);
+	unlink(token);
+	rmdir(directory);
 }
 END_TEST
 
