@@ -25,6 +25,7 @@ Suite *check_inbox_suite(void);
 Suite *check_include_suite(void);
 Suite *check_loader_suite(void);
 Suite *check_log_suite(void);
+Suite *check_manual_suite(void);
 Suite *check_notify_suite(void);
 Suite *check_offload_suite(void);
 Suite *check_option_suite(void);
@@ -66,6 +67,7 @@ static Suite *(*const suites[])(void) = {
 	check_include_suite,
 	check_loader_suite,
 	check_log_suite,
+	check_manual_suite,
 	check_notify_suite,
 	check_offload_suite,
 	check_option_suite,

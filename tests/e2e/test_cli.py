@@ -2,8 +2,10 @@
 """The command line: what each option prints, and the exit codes."""
 import glob
 import os
+import pty
 import re
 import signal
+import subprocess
 
 import tt
 
@@ -81,13 +83,7 @@ def test_examples_of_the_manual_and_the_readme_are_right():
         assert r.returncode == 0, (text, r.stderr)
 
 
-def test_the_manual_names_every_option():
-    text = manual("config/taskthread.yaml.5")
-    for kind in re.findall(r"^(\w+Thread)\b", tt.run("--kinds").stdout, re.M):
-        assert ".Sh %s\n" % kind in text, kind
-        described = tt.run("--describe", kind).stdout
-        for option in set(re.findall(r"(?m)^\s*#?\s*([a-z_]+):", described)):
-            assert re.search(r"\bCm (?:.* )?%s\b" % option, text), (kind, option)
+def test_the_manual_names_every_option_of_the_command_line():
     pages = manual("daemon/taskthreadd.8")
     for option in re.findall(r"--(\w+)", tt.run("--help").stdout):
         assert "Fl -" + option in pages or "| -" + option in pages, option
@@ -105,6 +101,45 @@ def test_a_wrong_file_is_78_and_shows_every_mistake():
             assert any(word in x and place in x for x in errors), (word, r.stderr)
         assert "MasterThread/TCPServerThread: " in r.stderr
         assert any(re.fullmatch(r"\s*\^\s*", x) for x in lines), r.stderr
+
+
+def in_terminal(*args, **env):
+    """What the daemon writes to standard error where that is a terminal."""
+    ours, theirs = pty.openpty()
+    environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TERM")}
+    environment.update(env)
+    process = subprocess.Popen([tt.DAEMON] + list(args), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=theirs, env=environment)
+    os.close(theirs)
+    text = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:         # Linux: the other side is closed
+            break
+        if not piece:
+            break
+        text += piece
+    os.close(ours)
+    process.wait()
+    return text.decode().replace("\r\n", "\n")
+
+
+def test_mistakes_are_in_colour_in_a_terminal_unless_told_otherwise():
+    file = written(WRONG)
+    plain = tt.run("--check", file).stderr
+    assert "\033" not in plain, plain
+    text = in_terminal("--check", file, TERM="xterm")
+    assert "\033[1m%s:4:13:\033[0m \033[1;31merror:\033[0m MasterThread" % file in text, text
+    assert re.search(r"(?m)^ +\033\[1;32m\^\033\[0m$", text), text
+    assert re.sub(r"\033\[[\d;]*m", "", text) == plain, text
+    assert in_terminal("--check", file, TERM="xterm", NO_COLOR="") == text
+    for env in ({"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb"}, {}):
+        assert in_terminal("--check", file, **env) == plain, env
+    warned = written(WRONG.replace("70000", "5002").replace("    colour: red\n", "")
+                     .replace("{type: lenght, size: 4}", "{type: delimiter, bytes: '\\r'}"))
+    assert tt.run("--check", warned).returncode == 0
+    assert "\033[1;35mwarning:\033[0m" in in_terminal("--check", warned, TERM="xterm")
 
 
 def test_a_missing_file_is_78():
