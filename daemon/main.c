@@ -16,6 +16,7 @@
 #include "config/describe.h"
 #include "config/document.h"
 #include "config/graph.h"
+#include "config/jsonschema.h"
 #include "config/show.h"
 #include "config/sources.h"
 #include "daemon/log.h"
@@ -33,6 +34,7 @@ static const char main_usage[] =
     "       taskthreadd --graph [FILE]        the same as a picture, for dot(1)\n"
     "       taskthreadd --kinds               list the kinds of thread\n"
     "       taskthreadd --describe KIND       print a kind's options as YAML\n"
+    "       taskthreadd --schema              print the file's JSON Schema, for editors\n"
     "       taskthreadd --version | --help\n"
     "FILE is " MAIN_FILE " where it is not given.\n";
 
@@ -40,7 +42,7 @@ static const char main_usage[] =
 enum main_job {
 	MAIN_RUN = 0,
 	MAIN_CHECK = 'C', MAIN_GRAPH = 'g', MAIN_KINDS = 'k', MAIN_DESCRIBE = 'd',
-	MAIN_VERSION = 'v', MAIN_HELP = 'h',
+	MAIN_SCHEMA = 's', MAIN_VERSION = 'v', MAIN_HELP = 'h',
 };
 
 struct main_options {
@@ -59,6 +61,7 @@ main_parse(int argc, char **argv, struct main_options *options)
 		{ "graph", optional_argument, NULL, MAIN_GRAPH },
 		{ "kinds", no_argument, NULL, MAIN_KINDS },
 		{ "describe", required_argument, NULL, MAIN_DESCRIBE },
+		{ "schema", no_argument, NULL, MAIN_SCHEMA },
 		{ "version", no_argument, NULL, MAIN_VERSION },
 		{ "help", no_argument, NULL, MAIN_HELP },
 		{ NULL, 0, NULL, 0 }
@@ -276,6 +279,9 @@ main(int argc, char **argv)
 		break;
 	case MAIN_KINDS:
 		tt_describe_kinds(tt_schemas, stdout);
+		break;
+	case MAIN_SCHEMA:
+		tt_jsonschema_write(tt_schemas, stdout);
 		break;
 	case MAIN_DESCRIBE:
 		return main_describe(options.kind);

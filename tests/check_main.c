@@ -23,6 +23,7 @@ Suite *check_graph_suite(void);
 Suite *check_ids_suite(void);
 Suite *check_inbox_suite(void);
 Suite *check_include_suite(void);
+Suite *check_jsonschema_suite(void);
 Suite *check_loader_suite(void);
 Suite *check_log_suite(void);
 Suite *check_manual_suite(void);
@@ -65,6 +66,7 @@ static Suite *(*const suites[])(void) = {
 	check_ids_suite,
 	check_inbox_suite,
 	check_include_suite,
+	check_jsonschema_suite,
 	check_loader_suite,
 	check_log_suite,
 	check_manual_suite,
