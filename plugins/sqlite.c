@@ -9,11 +9,7 @@
  * statement that fails is halved, down to the row. */
 #include "plugins/sqlite.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <sqlite3.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +18,7 @@
 #include "daemon/batch.h"
 #include "daemon/memory.h"
 #include "plugins/dbfile.h"
-
-#define WAL_LIMIT (16 << 20)
-#define CACHE_SIZE (1 << 20)
+#include "plugins/sqlfile.h"
 
 /* Connections whose row is known to be written, by the low bits of their number:
  * saves a look-up for each batch. */
@@ -46,12 +40,10 @@ struct sqlite_feed {
 };
 
 struct tt_sqlite {
-	const char *path;
+	struct tt_sqlfile file;
 	bool full;
 	bool reopened;			/* a transaction may have stayed in the file */
-	sqlite3 *handle;		/* NULL: closed */
 	sqlite3_stmt *opened, *closed;	/* of connections */
-	int wal_pages;			/* after the last commit */
 	struct sqlite_feed feed;
 	uint64_t *seen;
 	struct tt_sqlite_refused *refused;
@@ -60,113 +52,10 @@ struct tt_sqlite {
 	struct sqlite_channel channels[];
 };
 
-/* A result between ourselves: a row is refused, and the rest may be written. */
-#define RESULT_ROW (TT_SQLITE_FAILED + 1)
-
 static enum tt_sqlite_result
 sqlite_public(int result)
 {
-	return result == RESULT_ROW ? TT_SQLITE_FAILED : (enum tt_sqlite_result)result;
-}
-
-/* --- errors -------------------------------------------------------------- */
-
-static bool
-sqlite_no_room(int error)
-{
-	return error == ENOSPC || error == EDQUOT || error == EFBIG;
-}
-
-static int
-sqlite_classify(sqlite3 *handle, int rc)
-{
-	int error = sqlite3_system_errno(handle);
-
-	switch (rc & 0xff) {
-	case SQLITE_OK:
-		return TT_SQLITE_OK;
-	case SQLITE_TOOBIG:
-	case SQLITE_CONSTRAINT:
-	case SQLITE_MISMATCH:
-	case SQLITE_ERROR:		/* of a trigger that somebody made */
-		return RESULT_ROW;
-	case SQLITE_FULL:
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-	case SQLITE_PROTOCOL:
-	case SQLITE_NOMEM:
-		return TT_SQLITE_LATER;
-	case SQLITE_CANTOPEN:
-		return sqlite_no_room(error) || error == EMFILE ||
-		    error == ENFILE ? TT_SQLITE_LATER : TT_SQLITE_FAILED;
-	case SQLITE_IOERR:
-		/* After a failed sync the kernel may have forgotten what was not
-		 * written: the handle is of no use, whatever the reason was. */
-		if (rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC)
-			return TT_SQLITE_BROKEN;
-		/* The index of the WAL could not grow. */
-		if (rc == SQLITE_IOERR_SHMSIZE || rc == SQLITE_IOERR_NOMEM)
-			return TT_SQLITE_LATER;
-		return sqlite_no_room(error) ? TT_SQLITE_LATER : TT_SQLITE_BROKEN;
-	default:
-		return TT_SQLITE_FAILED;
-	}
-}
-
-/* Says in ERR what RC was, and returns the result. */
-static int
-sqlite_error(struct tt_sqlite *db, int rc, struct tt_error *err)
-{
-	int error = sqlite3_system_errno(db->handle);
-	const char *text = sqlite3_errmsg(db->handle);
-
-	if (rc == SQLITE_OK)
-		return TT_SQLITE_OK;
-	if (((rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN) &&
-	    error != 0)
-		tt_error_set(err, "%s: %s: %s", db->path, text, strerror(error));
-	else
-		tt_error_set(err, "%s: %s", db->path, text);
-	return sqlite_classify(db->handle, rc);
-}
-
-static int
-sqlite_run(sqlite3_stmt *stmt)
-{
-	sqlite3_step(stmt);
-	return sqlite3_reset(stmt);
-}
-
-static int
-sqlite_first(void *value, int n, char **columns, char **names)
-{
-	(void)names;
-	if (n > 0 && columns[0] != NULL)
-		*(int64_t *)value = strtoll(columns[0], NULL, 10);
-	return 0;
-}
-
-/* Runs SQL; if it gives a row, stores the integer of it in *VALUE (or not, where
- * that is NULL). */
-static int
-sqlite_do(struct tt_sqlite *db, int64_t *value, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int
-sqlite_do(struct tt_sqlite *db, int64_t *value, const char *format, ...)
-{
-	va_list args;
-	char *sql;
-	int rc;
-
-	va_start(args, format);
-	if (vasprintf(&sql, format, args) < 0)
-		abort();
-	va_end(args);
-	rc = sqlite3_exec(db->handle, sql, value != NULL ? sqlite_first : NULL, value,
-	    NULL);
-	free(sql);
-	return rc;
+	return result == TT_SQL_ROW ? TT_SQLITE_FAILED : (enum tt_sqlite_result)result;
 }
 
 /* --- the feed ------------------------------------------------------------ */
@@ -348,7 +237,7 @@ sqlite_make_view(struct tt_sqlite *db)
 	size_t n = 0;
 	int rc;
 
-	rc = sqlite3_prepare_v2(db->handle, tt_dbfile_channels, -1, &tables, NULL);
+	rc = sqlite3_prepare_v2(db->file.handle, tt_dbfile_channels, -1, &tables, NULL);
 	if (rc == SQLITE_OK) {
 		while (n < VIEW_TABLES && sqlite3_step(tables) == SQLITE_ROW)
 			names[n++] = tt_xstrdup(
@@ -358,7 +247,7 @@ sqlite_make_view(struct tt_sqlite *db)
 	}
 	if (rc == SQLITE_OK) {
 		sql = tt_dbfile_recent((const char *const *)names, n);
-		rc = sqlite_do(db, NULL, "DROP VIEW IF EXISTS main.recent; %s", sql);
+		rc = tt_sql_do(&db->file, NULL, "DROP VIEW IF EXISTS main.recent; %s", sql);
 		free(sql);
 	}
 	while (n > 0)
@@ -370,59 +259,32 @@ sqlite_make_view(struct tt_sqlite *db)
  * written, and by whom it was made (what the header says may be older than what
  * the WAL says). */
 static int
-sqlite_make_schema(struct tt_sqlite *db, struct tt_error *err)
+sqlite_make_schema(void *arg, struct tt_error *err)
 {
+	struct tt_sqlite *db = arg;
 	int64_t version = 0;
 	int rc;
 
-	rc = sqlite_do(db, &version, "BEGIN IMMEDIATE; PRAGMA main.user_version");
+	rc = tt_sql_do(&db->file, &version, "BEGIN IMMEDIATE; PRAGMA main.user_version");
 	if (rc == SQLITE_OK && version > TT_DBFILE_VERSION) {
 		tt_error_set(err, "%s: made by a newer taskthread (version %" PRId64
-		    " of its tables, not %d)", db->path, version, TT_DBFILE_VERSION);
+		    " of its tables, not %d)", db->file.path, version, TT_DBFILE_VERSION);
 		return TT_SQLITE_FAILED;
 	}
 	if (rc == SQLITE_OK)
-		rc = sqlite_do(db, NULL, "PRAGMA main.application_id=%d; "
+		rc = tt_sql_do(&db->file, NULL, "PRAGMA main.application_id=%d; "
 		    "PRAGMA main.user_version=%d; " TT_DBFILE_CONNECTION,
 		    TT_DBFILE_APPLICATION, TT_DBFILE_VERSION);
 	for (unsigned i = 0; i < db->n_channels && rc == SQLITE_OK; i++)
-		rc = sqlite_do(db, NULL, TT_DBFILE_CHANNEL, db->channels[i].name);
+		rc = tt_sql_do(&db->file, NULL, TT_DBFILE_CHANNEL, db->channels[i].name);
 	if (rc == SQLITE_OK)
 		rc = sqlite_make_view(db);
 	if (rc == SQLITE_OK)
-		rc = sqlite_do(db, NULL, "COMMIT");
-	return sqlite_error(db, rc, err);
+		rc = tt_sql_do(&db->file, NULL, "COMMIT");
+	return tt_sql_error(&db->file, rc, err);
 }
 
 /* --- opening ------------------------------------------------------------- */
-
-static void
-sqlite_configure(void)
-{
-	/* No handle is shared between OS threads, and nobody asks for SQLite's
-	 * count of its memory, which costs a lock for each allocation. */
-	sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
-	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-}
-
-static int
-sqlite_on_commit(void *arg, sqlite3 *handle, const char *name, int pages)
-{
-	struct tt_sqlite *db = arg;
-
-	(void)handle, (void)name;
-	db->wal_pages = pages;
-	return SQLITE_OK;
-}
-
-static int
-sqlite_prepare(struct tt_sqlite *db, const char *sql, sqlite3_stmt **stmt)
-{
-	sqlite3_finalize(*stmt);
-	*stmt = NULL;
-	return sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
-	    stmt, NULL);
-}
 
 static int
 sqlite_prepare_inserts(struct tt_sqlite *db)
@@ -434,7 +296,7 @@ sqlite_prepare_inserts(struct tt_sqlite *db)
 		snprintf(sql, sizeof sql, "INSERT INTO main.\"%s\"(connection, seq, "
 		    "received_at, payload) SELECT connection, seq, received_at, "
 		    "payload FROM \"tt-feed\"", db->channels[i].name);
-		rc = sqlite_prepare(db, sql, &db->channels[i].insert);
+		rc = tt_sql_prepare(&db->file, sql, &db->channels[i].insert);
 	}
 	return rc;
 }
@@ -445,11 +307,11 @@ sqlite_prepare_all(struct tt_sqlite *db)
 	int rc = sqlite_prepare_inserts(db);
 
 	if (rc == SQLITE_OK)
-		rc = sqlite_prepare(db, "INSERT OR IGNORE INTO main.connection(id, "
+		rc = tt_sql_prepare(&db->file, "INSERT OR IGNORE INTO main.connection(id, "
 		    "peer, opened_at, node, local) VALUES(?1, ?2, ?3, ?4, ?5)",
 		    &db->opened);
 	if (rc == SQLITE_OK)
-		rc = sqlite_prepare(db, "INSERT INTO main.connection(id, peer, "
+		rc = tt_sql_prepare(&db->file, "INSERT INTO main.connection(id, peer, "
 		    "opened_at, node, local, closed_at, close_reason) "
 		    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(id) DO UPDATE "
 		    "SET closed_at = excluded.closed_at, "
@@ -470,10 +332,10 @@ sqlite_find_ends(struct tt_sqlite *db)
 		int64_t last_id = 0;
 
 		if (db->reopened)
-			rc = sqlite_do(db, NULL, "DELETE FROM main.\"%s\" "
+			rc = tt_sql_do(&db->file, NULL, "DELETE FROM main.\"%s\" "
 			    "WHERE id > %" PRId64, ch->name, ch->last_id);
 		if (rc == SQLITE_OK)
-			rc = sqlite_do(db, &last_id,
+			rc = tt_sql_do(&db->file, &last_id,
 			    "SELECT max(id) FROM main.\"%s\"", ch->name);
 		if (rc == SQLITE_OK)
 			ch->last_id = last_id;
@@ -491,63 +353,27 @@ sqlite_close(struct tt_sqlite *db)
 		sqlite3_finalize(db->channels[i].insert);
 		db->channels[i].insert = NULL;
 	}
-	sqlite3_close(db->handle);
-	db->handle = NULL;
-	db->wal_pages = 0;
+	tt_sqlfile_close(&db->file);
 	memset(db->seen, 0, SEEN_SIZE * sizeof db->seen[0]);
-}
-
-/* Sets the opened file up. */
-static int
-sqlite_set_up(struct tt_sqlite *db, struct tt_error *err)
-{
-	int64_t wal = 0;
-	int rc, result;
-
-	sqlite3_busy_timeout(db->handle, 200);
-	rc = sqlite_do(db, NULL, "PRAGMA page_size=%d; PRAGMA synchronous=FULL; "
-	    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d; "
-	    "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d",
-	    TT_DBFILE_PAGE, CACHE_SIZE >> 10, 2 * WAL_LIMIT);
-	if (rc != SQLITE_OK)
-		return sqlite_error(db, rc, err);
-	result = sqlite_make_schema(db, err);
-	if (result != TT_SQLITE_OK)
-		return result;
-	rc = sqlite_do(db, &wal, "PRAGMA main.journal_mode=WAL; "
-	    "SELECT journal_mode = 'wal' FROM pragma_journal_mode");
-	if (rc == SQLITE_OK && wal != 1) {
-		tt_error_set(err, "%s: its file system allows no WAL", db->path);
-		return TT_SQLITE_FAILED;
-	}
-	if (rc == SQLITE_OK)
-		rc = sqlite_do(db, NULL, "PRAGMA synchronous=%s",
-		    db->full ? "FULL" : "NORMAL");
-	if (rc == SQLITE_OK)
-		rc = sqlite3_create_module(db->handle, "tt-feed", &sqlite_feed_module,
-		    db);
-	if (rc == SQLITE_OK)
-		rc = sqlite_prepare_all(db);
-	if (rc == SQLITE_OK)
-		rc = sqlite_find_ends(db);
-	sqlite3_wal_hook(db->handle, sqlite_on_commit, db);
-	return sqlite_error(db, rc, err);
 }
 
 enum tt_sqlite_result
 tt_sqlite_open(struct tt_sqlite *db, struct tt_error *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	int rc, result;
 
-	pthread_once(&once, sqlite_configure);
-	if (tt_dbfile_check(db->path, err) != 0)
+	if (tt_dbfile_check(db->file.path, err) != 0)
 		return TT_SQLITE_FAILED;
-	rc = sqlite3_open_v2(db->path, &db->handle, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
-	result = rc == SQLITE_OK ? sqlite_set_up(db, err) :
-	    sqlite_error(db, rc, err);
-	if (result == TT_SQLITE_OK)
+	result = tt_sqlfile_open(&db->file, db->full, sqlite_make_schema, db, err);
+	if (result != TT_SQL_OK)
+		return sqlite_public(result);
+	rc = sqlite3_create_module(db->file.handle, "tt-feed", &sqlite_feed_module, db);
+	if (rc == SQLITE_OK)
+		rc = sqlite_prepare_all(db);
+	if (rc == SQLITE_OK)
+		rc = sqlite_find_ends(db);
+	result = tt_sql_error(&db->file, rc, err);
+	if (result == TT_SQL_OK)
 		db->reopened = false;
 	else
 		sqlite_close(db);
@@ -562,7 +388,7 @@ tt_sqlite_create(const char *path, bool full, unsigned n_channels,
 
 	db = tt_xcalloc(1, sizeof *db + n_channels * sizeof db->channels[0]);
 	db->seen = tt_xcalloc(SEEN_SIZE, sizeof db->seen[0]);
-	db->path = path;
+	db->file.path = path;
 	db->full = full;
 	db->n_channels = n_channels;
 	for (unsigned i = 0; i < n_channels; i++)
@@ -596,7 +422,7 @@ sqlite_write_connection(sqlite3_stmt *stmt, const struct tt_origin *origin, bool
 		sqlite3_bind_text(stmt, 7, tt_reason_name(origin->close_reason), -1,
 		    SQLITE_STATIC);
 	}
-	return sqlite_run(stmt);
+	return tt_sql_run(stmt);
 }
 
 /* The rows of `connection` that the items bring.  CAREFUL: somebody's constraint
@@ -619,7 +445,7 @@ sqlite_write_connections(struct tt_sqlite *db, const struct tt_sqlite_item *item
 			*seen = origin->connection;
 		}
 		if (careful && rc != SQLITE_OK &&
-		    sqlite_classify(db->handle, rc) == RESULT_ROW)
+		    tt_sql_classify(db->file.handle, rc) == TT_SQL_ROW)
 			rc = SQLITE_OK;
 	}
 	return rc;
@@ -667,17 +493,17 @@ sqlite_insert_with_care(struct tt_sqlite *db, struct sqlite_channel *ch, uint64_
 {
 	int rc, rc_undo;
 
-	rc = sqlite_do(db, NULL, "SAVEPOINT part");
+	rc = tt_sql_do(&db->file, NULL, "SAVEPOINT part");
 	if (rc != SQLITE_OK)
 		return rc;
 	db->feed.from = from;
 	db->feed.rows = rows;
-	rc = sqlite_run(ch->insert);
+	rc = tt_sql_run(ch->insert);
 	if (rc == SQLITE_OK)
-		return sqlite_do(db, NULL, "RELEASE part");
-	if (sqlite_classify(db->handle, rc) != RESULT_ROW)
+		return tt_sql_do(&db->file, NULL, "RELEASE part");
+	if (tt_sql_classify(db->file.handle, rc) != TT_SQL_ROW)
 		return rc;
-	rc_undo = sqlite_do(db, NULL, "ROLLBACK TO part; RELEASE part");
+	rc_undo = tt_sql_do(&db->file, NULL, "ROLLBACK TO part; RELEASE part");
 	if (rc_undo != SQLITE_OK)
 		return rc_undo;
 	if (rows == 1) {
@@ -708,10 +534,10 @@ sqlite_write_rows(struct tt_sqlite *db, const struct tt_sqlite_item *items, size
 		db->feed = (struct sqlite_feed){
 			.items = items, .n = n, .channel = i, .rows = rows,
 		};
-		sqlite3_set_last_insert_rowid(db->handle, ch->last_id);
+		sqlite3_set_last_insert_rowid(db->file.handle, ch->last_id);
 		rc = careful ? sqlite_insert_with_care(db, ch, 0, rows) :
-		    sqlite_run(ch->insert);
-		ch->next_last_id = sqlite3_last_insert_rowid(db->handle);
+		    tt_sql_run(ch->insert);
+		ch->next_last_id = sqlite3_last_insert_rowid(db->file.handle);
 	}
 	return rc;
 }
@@ -724,21 +550,21 @@ sqlite_write_once(struct tt_sqlite *db, const struct tt_sqlite_item *items, size
 	int rc, result;
 
 	db->n_refused = 0;
-	rc = sqlite_do(db, NULL, "BEGIN IMMEDIATE");
+	rc = tt_sql_do(&db->file, NULL, "BEGIN IMMEDIATE");
 	if (rc == SQLITE_OK)
 		rc = sqlite_write_connections(db, items, n, careful);
 	if (rc == SQLITE_OK)
 		rc = sqlite_write_rows(db, items, n, careful);
 	if (rc == SQLITE_OK)
-		rc = sqlite_do(db, NULL, "COMMIT");
+		rc = tt_sql_do(&db->file, NULL, "COMMIT");
 	if (rc == SQLITE_OK) {
 		for (unsigned i = 0; i < db->n_channels; i++)
 			db->channels[i].last_id = db->channels[i].next_last_id;
 		return TT_SQLITE_OK;
 	}
-	result = sqlite_error(db, rc, err);
-	if (!sqlite3_get_autocommit(db->handle))
-		sqlite_do(db, NULL, "ROLLBACK");
+	result = tt_sql_error(&db->file, rc, err);
+	if (!sqlite3_get_autocommit(db->file.handle))
+		tt_sql_do(&db->file, NULL, "ROLLBACK");
 	memset(db->seen, 0, SEEN_SIZE * sizeof db->seen[0]);
 	db->n_refused = 0;
 	return result;
@@ -762,16 +588,16 @@ tt_sqlite_write(struct tt_sqlite *db, const struct tt_sqlite_item *items, size_t
 	int rc, result;
 
 	db->n_refused = 0;
-	if (db->handle == NULL) {
+	if (db->file.handle == NULL) {
 		result = tt_sqlite_open(db, err);
 		if (result != TT_SQLITE_OK)
 			return sqlite_public(result);
 	}
 	result = sqlite_write_once(db, items, n, false, err);
-	if (result == RESULT_ROW) {
+	if (result == TT_SQL_ROW) {
 		/* If somebody took a table away it is no row's fault. */
 		rc = sqlite_prepare_inserts(db);
-		result = rc != SQLITE_OK ? sqlite_error(db, rc, err) :
+		result = rc != SQLITE_OK ? tt_sql_error(&db->file, rc, err) :
 		    sqlite_write_once(db, items, n, true, err);
 	}
 	return sqlite_settle(db, result);
@@ -787,13 +613,5 @@ tt_sqlite_refused(const struct tt_sqlite *db, size_t *n)
 enum tt_sqlite_result
 tt_sqlite_checkpoint(struct tt_sqlite *db, struct tt_error *err)
 {
-	int rc, result;
-
-	if (db->handle == NULL || (int64_t)db->wal_pages * TT_DBFILE_PAGE <= WAL_LIMIT)
-		return TT_SQLITE_OK;
-	rc = sqlite3_wal_checkpoint_v2(db->handle, "main", SQLITE_CHECKPOINT_PASSIVE,
-	    NULL, NULL);
-	result = sqlite_error(db, rc, err);
-	/* Busy or full: the rows stand in the WAL, the next commit comes back here. */
-	return result == TT_SQLITE_LATER ? TT_SQLITE_OK : sqlite_settle(db, result);
+	return sqlite_settle(db, tt_sqlfile_checkpoint(&db->file, err));
 }
