@@ -144,8 +144,8 @@ tt_error_compare(const struct tt_error_entry *a, const struct tt_error_entry *b)
 static bool
 error_is_same(const struct tt_error_entry *a, const struct tt_error_entry *b)
 {
-	return tt_error_compare(a, b) == 0 && strcmp(a->path, b->path) == 0
-	    && strcmp(a->text, b->text) == 0;
+	/* The path may be another's: what is said once may be used in many nodes. */
+	return tt_error_compare(a, b) == 0 && strcmp(a->text, b->text) == 0;
 }
 
 /* Takes ENTRY over.  Equal places stay in the order of their coming. */

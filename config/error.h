@@ -76,6 +76,9 @@ void tt_errors_hide(struct tt_errors *errs, struct tt_mark from, struct tt_mark 
  * stand; SIZE if none does. */
 size_t tt_errors_guess_secret(const char *text, size_t size);
 
+/* True if C stands behind MARK in its line. */
+bool tt_errors_line_has(const struct tt_errors *errs, struct tt_mark mark, char c);
+
 /* How many mistakes (warnings not counted), and how many warnings. */
 size_t tt_errors_count(const struct tt_errors *errs);
 size_t tt_errors_warnings(const struct tt_errors *errs);

@@ -65,6 +65,23 @@ error_find_line(struct error_reader *r, const struct tt_error_source *source,
 	return true;
 }
 
+bool
+tt_errors_line_has(const struct tt_errors *errs, struct tt_mark mark, char c)
+{
+	const struct tt_error_source *source = errs->sources;
+	struct error_reader reader = { .source = NULL };
+	const char *line;
+	size_t size;
+
+	while (source != NULL && (mark.file == NULL
+	    || strcmp(source->name, mark.file) != 0))
+		source = source->next;
+	/* Bytes before the mark are at least as many as columns. */
+	return error_find_line(&reader, source, mark.line, &line, &size)
+	    && mark.column <= size
+	    && memchr(line + mark.column, c, size - mark.column) != NULL;
+}
+
 static bool
 error_is_secret(const struct tt_errors *errs, const struct tt_error_entry *e,
     unsigned column)
@@ -88,6 +105,8 @@ error_is_secret(const struct tt_errors *errs, const struct tt_error_entry *e,
 struct error_printer {
 	const struct tt_errors *errs;
 	struct error_reader reader;
+	const char *guessed;		/* the line whose secret begins there: */
+	size_t secret;
 	bool colour;
 	FILE *out;
 };
@@ -154,14 +173,18 @@ tt_errors_guess_secret(const char *text, size_t size)
 
 /* The line, or of a long one the part around the mark, and the caret below. */
 static void
-error_print_line(const struct error_printer *p, const struct tt_error_entry *e,
+error_print_line(struct error_printer *p, const struct tt_error_entry *e,
     const char *text, size_t size)
 {
-	size_t at = 0, width, caret = 0, secret = tt_errors_guess_secret(text, size);
+	size_t at = 0, width, caret = 0;
 	unsigned column = 1, from = 1, to;
 	char shown[TT_UTF8_SHOWN];
 	bool hide;
 
+	/* A line may be megabytes long, and have fifty mistakes. */
+	if (p->guessed != text)
+		p->secret = tt_errors_guess_secret(text, size);
+	p->guessed = text;
 	if (e->column > ERROR_COLUMNS * 3 / 4)
 		from = e->column - ERROR_COLUMNS / 2;
 	to = from + ERROR_COLUMNS;
@@ -171,7 +194,7 @@ error_print_line(const struct error_printer *p, const struct tt_error_entry *e,
 		caret += 3;
 	}
 	for (; at < size && column < to; column++) {
-		hide = (at >= secret && text[at] != ' ')
+		hide = (at >= p->secret && text[at] != ' ')
 		    || error_is_secret(p->errs, e, column);
 		at += tt_utf8_show(shown, text + at, size - at, &width);
 		if (column < from)

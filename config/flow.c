@@ -264,7 +264,8 @@ flow_sources(struct tt_load *l, struct tt_building *b)
 		flow_feed(l, b, node, (unsigned)node->made);
 	for (i = 0; i < node->n_up && node->parent != NULL; i++) {
 		flow_largest(node->parent, node->up_channel[i], max);
-		if (tap)
+		/* What only runs through it, others feed. */
+		if (tap && tt_wiring_is_opaque(node))
 			flow_feed(l, b, node->parent, node->up_channel[i]);
 	}
 }

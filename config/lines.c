@@ -15,8 +15,8 @@ struct lines_walk {
 	bool is_key_inside;		/* a line of it looks like a key */
 	unsigned n_brackets;
 	struct tt_mark brackets[TT_LINES_BRACKETS];	/* those open, outermost first */
-	unsigned block;			/* 1 + the indentation of the key whose text goes */
-					/* on in the next lines (| and >), or 0 */
+	unsigned block;			/* 1 + the indentation of a key whose text */
+					/* stands in the next lines (| and >); or 0 */
 };
 
 size_t
@@ -103,7 +103,9 @@ lines_push(struct tt_lines *lines, const struct tt_line *line)
 		lines->keys[lines->n_keys++] = *line;
 }
 
-static void
+/* Looks for a key in the line NUMBER.  Returns false if it is one of a text that | or
+ * > begins: it has no keys and no quotes. */
+static bool
 lines_line(struct lines_walk *w, unsigned number, const char *begin, const char *end)
 {
 	struct tt_line line = { .number = number };
@@ -114,14 +116,14 @@ lines_line(struct lines_walk *w, unsigned number, const char *begin, const char 
 		p++;
 	line.indent = (unsigned)(p - begin);
 	if (p == end || *p == '#')
-		return;
+		return true;
 	n = tt_utf8_cut(p, (size_t)(end - p), sizeof(line.text) - 1);
 	memcpy(line.text, p, n);
 	line.text[n] = '\0';
 	while (n > 0 && strchr(" \t", line.text[n - 1]) != NULL)
 		line.text[--n] = '\0';
 	if (w->block > 0 && line.indent >= w->block)
-		return;
+		return false;
 	w->block = n > 1 && line.text[n - 2] == ' ' && strchr("|>", line.text[n - 1])
 	    ? line.indent + 1 : 0;
 	w->lines->before = line;
@@ -129,6 +131,7 @@ lines_line(struct lines_walk *w, unsigned number, const char *begin, const char 
 		w->is_key_inside |= tt_lines_key(line.text) > 0;
 	else
 		lines_push(w->lines, &line);
+	return true;
 }
 
 /* The line that begins at AT: its end, and where the next one begins. */
@@ -162,8 +165,8 @@ tt_lines_scan(struct tt_lines *lines, struct tt_mark mark, const char *text,
 		at += 3;
 	for (number = 1; number < mark.line && at < w.end; number++, at = next) {
 		end = lines_end(&w, at, &next);
-		lines_line(&w, number, at, end);
-		lines_quotes(&w, number, at, end);
+		if (lines_line(&w, number, at, end))
+			lines_quotes(&w, number, at, end);
 	}
 	before = lines->before;
 	if (w.quote != 0 && at < w.end) {

@@ -286,8 +286,8 @@ tt_meant_number(const struct tt_option *o, const char *text, char buf[TT_MEANT_T
 		snprintf(buf, TT_MEANT_TEXT, "did you mean %s?",
 		    o->type == TT_OPT_SIZE ? "0" : "0s");
 	else if (o->standard != NULL)
-		snprintf(buf, TT_MEANT_TEXT,
-		    "it cannot be turned off; leave the line out for %.40s", o->standard);
+		snprintf(buf, TT_MEANT_TEXT, "it cannot be turned off; leave the line "
+		    "out for %.40s", o->standard);
 	else
 		snprintf(buf, TT_MEANT_TEXT, "leave the line out for none");
 	return !o->required;

@@ -181,7 +181,7 @@ tt_option_form(enum tt_option_type type)
 	case TT_OPT_STRING:
 		return "a text";
 	case TT_OPT_PATH:
-		return "a path; a relative one is below daemon.state_dir";
+		return "a path, as gateway.db; a relative one is below daemon.state_dir";
 	case TT_OPT_BYTES:
 		return "a text, or bytes as {hex: \"0d 0a\"}";
 	case TT_OPT_ADDRESSES:
@@ -581,13 +581,22 @@ static bool
 option_url(struct tt_option_reader *r, const char *text, size_t size,
     struct tt_url *slot)
 {
+	const char *query = memchr(text, '?', size), *remedy, *cut;
 	struct tt_address_fault fault;
 
 	if (tt_url_read(r->arena, text, size, slot, &fault))
 		return true;
 	r->is_secret = memchr(text, '@', size) != NULL;
-	return option_fail(r, option_remedy(r, &fault), "%s %s %s", r->label,
-	    option_quote(r, text, size), fault.what);
+	remedy = option_remedy(r, &fault);
+	/* A query may hold a token: what is shown ends before it. */
+	cut = remedy == NULL || query == NULL ? NULL : strchr(remedy, '?');
+	if (cut != NULL && cut[1] != '\0')
+		remedy = tt_arena_format(r->arena, "%.*s?***?",
+		    (int)(cut - remedy), remedy);
+	if (query != NULL)
+		text = tt_arena_format(r->arena, "%.*s?***", (int)(query - text), text);
+	return option_fail(r, remedy, "%s %s %s", r->label, option_quote(r, text,
+	    query != NULL ? strlen(text) : size), fault.what);
 }
 
 bool

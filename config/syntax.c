@@ -434,45 +434,40 @@ syntax_explain_document(struct syntax *s)
 	    "and what belongs to a key is indented below it");
 }
 
-/* True if the line of S has [ ... ] with two colons in it: an address of IPv6, not a
- * list. */
-static bool
-syntax_is_ipv6(const struct syntax *s)
+/* Where LINE has [ ... ] with two colons in it, an address of IPv6 and no list; *END
+ * is its closing bracket.  NULL: nowhere. */
+static const char *
+syntax_find_ipv6(const char *line, const char **end)
 {
 	const char *open, *p;
 	unsigned colons;
 
-	for (open = strchr(s->line, '['); open != NULL; open = strchr(open + 1, '[')) {
-		if (open > s->line && (open[-1] == '"' || open[-1] == '\''))
+	for (open = strchr(line, '['); open != NULL; open = strchr(open + 1, '[')) {
+		if (open > line && (open[-1] == '"' || open[-1] == '\''))
 			continue;
 		colons = 0;
 		for (p = open + 1; strchr("0123456789abcdefABCDEF:.", *p) != NULL
 		    && *p != '\0'; p++)
 			colons += *p == ':';
+		*end = p;
 		if (*p == ']' && colons >= 2)
-			return true;
+			return open;
 	}
-	return false;
+	return NULL;
 }
 
 /* The address begins at its bracket. */
 static bool
 syntax_explain_ipv6(struct syntax *s)
 {
-	const char *open = s->line, *end;
+	const char *end, *open = syntax_find_ipv6(s->line, &end);
 	struct tt_mark mark = s->p->mark;
 	size_t n;
 
-	do {
-		open = strchr(open + 1, '[');
-		end = open == NULL ? NULL : strchr(open, ']');
-	} while (open != NULL && end != NULL && (open[1] == '['
-	    || memchr(open, ':', (size_t)(end - open)) == NULL));
-	if (open == NULL || end == NULL || s->line[0] == '[')
+	if (open == NULL || open > s->here)
 		return false;
-	n = (size_t)(end - open) + strcspn(end, " ,]") + 1;
 	n = (size_t)(end - open) + 1 + strcspn(end + 1, " ,]}");
-	mark.column -= (unsigned)(s->here > open ? s->here - open : 0);
+	mark.column -= (unsigned)(s->here - open);
 	return syntax_say(s, mark, "[ begins a list; an IPv6 address must be quoted",
 	    "quote it: \"%.*s\"", (int)(n > SYNTAX_VALUE ? SYNTAX_VALUE : n), open);
 }
@@ -540,7 +535,7 @@ struct syntax_case {
 static const struct syntax_case syntax_cases[] = {
 	SYNTAX_EXPLAIN("", NULL, NULL, syntax_explain_conflict),
 	SYNTAX_EXPLAIN("", NULL, NULL, syntax_explain_lost_quote),
-	SYNTAX_EXPLAIN("", NULL, syntax_is_ipv6, syntax_explain_ipv6),
+	SYNTAX_EXPLAIN("", NULL, NULL, syntax_explain_ipv6),
 	SYNTAX_SAY("expected ',' or", NULL, syntax_is_dollar,
 	    "{ begins a mapping inside this one", SYNTAX_QUOTE_DOLLAR),
 	SYNTAX_SAY("expected node content", NULL, syntax_is_dollar,
@@ -596,6 +591,12 @@ static const struct syntax_case syntax_cases[] = {
 	    "the file ends inside { } or [ ]", "close it"),
 	SYNTAX_SAY("expected node content", NULL, syntax_is_bracket,
 	    "a value cannot begin with any of , ] }", "quote it"),
+	SYNTAX_SAY("expected node content", NULL, NULL, "neither a key nor a value",
+	    "a line is a key, a colon, a blank and a value; quote a value that begins "
+	    "with a sign"),
+	SYNTAX_SAY("unexpected ':'", NULL, NULL,
+	    "a \":\" inside of { } or [ ] that is no key's",
+	    "a key has a blank behind its colon; quote a value that ends with \":\""),
 	SYNTAX_EXPLAIN("expected key", NULL, NULL, syntax_explain_column),
 	SYNTAX_EXPLAIN("expected key", NULL, NULL, syntax_explain_behind),
 	SYNTAX_SAY("expected key", "block mapping", NULL,

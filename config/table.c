@@ -14,6 +14,7 @@
 #include "config/option.h"
 #include "config/section.h"
 
+#define TABLE_MANY 100		/* mistakes, after which nobody looks for causes */
 #define TABLE_LISTED 200	/* bytes of a list of legal names in a remedy */
 
 /* A kind's or a group's check under way. */
@@ -131,6 +132,7 @@ static const char *
 table_form(const struct tt_table_owner *owner, const struct tt_option *o)
 {
 	char range[TABLE_LISTED];
+	const struct tt_option *short_for;
 
 	tt_option_range(o, range, sizeof(range));
 	if (o->type == TT_OPT_ENUM)
@@ -138,8 +140,12 @@ table_form(const struct tt_table_owner *owner, const struct tt_option *o)
 	if (o->type == TT_OPT_GROUP) {
 		*range = '\0';
 		table_list(o->group, range, sizeof(range));
-		return tt_arena_format(owner->load->arena, "%s: %s",
-		    tt_option_form(o->type), range);
+		short_for = o->shorthand == NULL ? NULL
+		    : tt_table_find(o->group, o->shorthand);
+		return tt_arena_format(owner->load->arena, "%s%s%s%s: %s",
+		    short_for == NULL ? "" : "as ", short_for == NULL ? ""
+		    : tt_table_example(owner->load->arena, short_for),
+		    short_for == NULL ? "" : ", or ", tt_option_form(o->type), range);
 	}
 	return *range == '\0' ? tt_option_form(o->type)
 	    : tt_arena_format(owner->load->arena, "%s; here %s",
@@ -534,6 +540,20 @@ table_is_null(const struct tt_option *o, const struct tt_value *value)
 	    || tt_value_is(value, "Null") || tt_value_is(value, "NULL"));
 }
 
+/* What KEY, which has no value, may be, and why it has none. */
+static const char *
+table_empty(const struct tt_table_owner *owner, const struct tt_option *o,
+    const struct tt_value *key)
+{
+	const char *form = table_form(owner, o);
+	size_t many = tt_errors_count(owner->load->errs);
+
+	return many < TABLE_MANY
+	    && tt_errors_line_has(owner->load->errs, key->mark, '#')
+	    ? tt_arena_format(owner->load->arena, "%s; a # behind a blank begins a "
+	    "comment: quote a value that begins with one", form) : form;
+}
+
 static bool
 table_option(const struct tt_table_owner *owner, const struct tt_option *table,
     const struct tt_option *o, void *slot, const struct tt_value *mapping,
@@ -557,7 +577,7 @@ table_option(const struct tt_table_owner *owner, const struct tt_option *table,
 	else if (key != NULL && table_is_unknown(o, key->value))
 		table_stand_in(owner, o, slot, label);
 	else if (key != NULL && tt_value_is_empty(key->value))
-		ok = table_fail(owner, key, table_form(owner, o),
+		ok = table_fail(owner, key, table_empty(owner, o, key),
 		    tt_arena_format(owner->load->arena, "%s has no value", label));
 	else if (key != NULL && table_is_null(o, key->value))
 		ok = table_fail(owner, key->value, o->required ? table_form(owner, o)

@@ -557,46 +557,100 @@ wiring_two_sources(const struct wiring *w, const struct tt_building *child, unsi
 	    "connection a channel has one source", name, first->node.key));
 }
 
-/* What a processor takes is one stream of bytes, its device's: what CHILD, another
- * tap, sends UP as its number K must not get between them. */
+/* The child that reads what is on CHANNEL as one stream of bytes, or NULL. */
+static const struct tt_building *
+wiring_reader(const struct wiring *w, unsigned channel)
+{
+	const struct tt_channel *c = &w->b->node.channels[channel];
+	unsigned i;
+
+	for (i = 0; i < c->n_users; i++)
+		if (tt_wiring_is_opaque(c->users[i].node))
+			return TT_BUILDING(c->users[i].node);
+	return NULL;
+}
+
+/* What comes from END is another stream than FIRST's (no end: than the device's):
+ * READER, who takes it, would read one between the bytes of the other. */
+static void
+wiring_mixed(const struct wiring *w, const struct tt_building *reader,
+    struct tt_end first, struct tt_end end, unsigned i)
+{
+	bool above = end.b == w->b;
+	struct tt_drawing d = wiring_draw(w);
+	struct tt_arena *arena = w->l->arena;
+	const char *name = end.channel, *key = reader->node.key, *remedy, *what;
+
+	tt_drawing_add(&d, (struct tt_end){ reader, TT_END_IN, name },
+	    tt_arena_format(arena, "takes \"%s\"", name));
+	if (first.b != NULL)
+		tt_drawing_add(&d, first, wiring_says(w, first));
+	tt_drawing_add(&d, end, wiring_says(w, end));
+	if (above) {
+		what = tt_arena_format(arena, "takes \"%s\" IN, which %s, too, and %s takes "
+		    "it: it reads one stream of bytes", name, w->b->node.made >= 0
+		    && w->b->node.in_channel[i] == (unsigned)w->b->node.made
+		    ? "it makes itself" : "comes from below it", key);
+		remedy = "give what comes from above another name there";
+	} else if (first.b != NULL) {
+		what = tt_arena_format(arena, "sends \"%s\" UP, as %s does, and %s takes "
+		    "it: it reads one stream of bytes", name, first.b->node.key, key);
+		remedy = "send it under another name; in a chain each takes what the one "
+		    "before it sends";
+	} else {
+		what = tt_arena_format(arena, "sends \"%s\" UP, which %s takes: it reads "
+		    "what the device sends, and nothing else", name, key);
+		remedy = tt_arena_format(arena, "send it under another name, and name that "
+		    "in the UP of %s", w->b->node.key);
+	}
+	wiring_report(w, &d, end.b, !above, i, remedy, what);
+}
+
+/* What a processor takes is one stream of bytes, its device's or that of one before it:
+ * what CHILD sends UP as its number K must not get between. */
 static void
 wiring_check_stream(const struct wiring *w, const struct tt_building *child, unsigned k)
 {
+	unsigned channel = child->node.up_channel[k];
+	const struct tt_building *reader = wiring_reader(w, channel);
 	const char *name = child->node.up[k];
-	const struct tt_channel *channel =
-	    &w->b->node.channels[child->node.up_channel[k]];
-	struct tt_drawing d = wiring_draw(w);
-	const struct tt_node *user;
-	unsigned i = 0;
+	struct tt_end end = { child, TT_END_UP, name }, first = { NULL, TT_END_UP, name };
 
-	while (i < channel->n_users && !tt_wiring_is_opaque(channel->users[i].node))
-		i++;
-	if (i == channel->n_users)
+	if (reader == NULL || reader == child)
 		return;
-	user = channel->users[i].node;
-	tt_drawing_add(&d, (struct tt_end){ TT_BUILDING(user), TT_END_IN, name },
-	    tt_arena_format(w->l->arena, "takes \"%s\"", name));
-	tt_drawing_add(&d, (struct tt_end){ child, TT_END_UP, name },
-	    tt_arena_format(w->l->arena, "sends \"%s\"", name));
-	wiring_report(w, &d, child, true, k, tt_arena_format(w->l->arena,
-	    "send it under another name, and name that in the UP of %s",
-	    w->b->node.key), tt_arena_format(w->l->arena, "sends \"%s\" UP, which %s "
-	    "takes: it reads what the device sends, and nothing else", name, user->key));
+	if ((child->node.schema->flags & TT_TAP) == 0
+	    && tt_wiring_is_opaque(&child->node)) {
+		if ((int)channel == w->b->node.made)
+			first = (struct tt_end){ w->b, TT_END_MADE, name };
+		else if (w->counts[channel].sender != child)
+			first.b = w->counts[channel].sender;
+		else
+			return;
+	}
+	wiring_mixed(w, reader, first, end, k);
 }
 
-/* Under a pattern each channel that goes UP counts one stream of frames. */
+/* Under a pattern each channel that goes UP counts one stream of frames, and each that
+ * is read there is one of bytes. */
 static void
 wiring_check_pattern(const struct wiring *w)
 {
 	const struct tt_node *node = &w->b->node, *child;
-	const struct tt_building *first;
+	const struct tt_building *first, *reader;
 	unsigned i, k;
 
+	for (i = 0; i < node->n_in; i++) {
+		reader = wiring_reader(w, node->in_channel[i]);
+		if (reader != NULL && w->counts[node->in_channel[i]].sources > 1)
+			wiring_mixed(w, reader, (struct tt_end){
+			    w->counts[node->in_channel[i]].sender, TT_END_UP,
+			    node->in[i] }, (struct tt_end){ w->b, TT_END_IN,
+			    node->in[i] }, i);
+	}
 	for (i = 0; i < node->n_children; i++) {
 		child = node->children[i];
 		for (k = 0; k < child->n_up; k++) {
-			if ((child->schema->flags & TT_TAP) != 0)
-				wiring_check_stream(w, TT_BUILDING(child), k);
+			wiring_check_stream(w, TT_BUILDING(child), k);
 			first = w->counts[child->up_channel[k]].sender;
 			if (node->channels[child->up_channel[k]].up >= 0
 			    && first != TT_BUILDING(child))

@@ -258,7 +258,8 @@ tt_wsoptions_check_tree(struct tt_check *check, void *config)
 	int64_t worst = wsoptions_worst(tt_check_node(check));
 
 	if (c->max_message > 0 && c->max_message < worst)
-		tt_check_warn(check, "max_message", "longer frames are refused",
+		tt_check_warn(check, "max_message", "make it as much, or the "
+		    "frames smaller: what does not fit is refused",
 		    "the largest frame that may come takes up to %" PRId64 " bytes "
 		    "in a message, max_message is %" PRId64, worst, c->max_message);
 }

@@ -110,7 +110,10 @@ START_TEST(an_equal_mistake_at_an_equal_place_counts_once)
 	tt_errors_add(errs, at(1, 1), "A", NULL, "x");
 	tt_errors_add(errs, at(1, 1), "A", "r", "x");
 	ck_assert_uint_eq(tt_errors_count(errs), 1);
+	/* In another node: it stands in an anchor that both use. */
 	tt_errors_add(errs, at(1, 1), "B", NULL, "x");
+	ck_assert_uint_eq(tt_errors_count(errs), 1);
+	tt_errors_add(errs, at(1, 1), "A", NULL, "y");
 	tt_errors_add(errs, at(1, 2), "A", NULL, "x");
 	ck_assert_uint_eq(tt_errors_count(errs), 3);
 	tt_errors_destroy(errs);
@@ -372,6 +375,21 @@ START_TEST(what_looks_like_a_secret_prints_as_stars)
 }
 END_TEST
 
+START_TEST(what_stands_behind_a_mark_in_its_line_is_known)
+{
+	struct tt_errors *errs = tt_errors_create();
+
+	tt_errors_source(errs, "f.yaml", "a #\nb: #c\nd:", 12);
+	ck_assert(tt_errors_line_has(errs, at(2, 1), '#'));
+	ck_assert(!tt_errors_line_has(errs, at(2, 4), '#'));
+	ck_assert(!tt_errors_line_has(errs, at(3, 1), '#'));
+	ck_assert(!tt_errors_line_has(errs, at(4, 1), '#'));
+	ck_assert(!tt_errors_line_has(errs, at(2, 99), '#'));
+	ck_assert(!tt_errors_line_has(errs, (struct tt_mark){ "g.yaml", 1, 1 }, '#'));
+	tt_errors_destroy(errs);
+}
+END_TEST
+
 static const struct utf8_case {
 	const char *text;
 	size_t size, length;
@@ -417,6 +435,7 @@ check_error_suite(void)
 	tcase_add_test(tc, in_colour_place_grade_and_caret_are_painted_as_compilers_do);
 	tcase_add_test(tc, in_colour_and_without_it_the_words_are_the_same);
 	tcase_add_test(tc, a_stream_that_is_no_terminal_gets_no_colour);
+	tcase_add_test(tc, what_stands_behind_a_mark_in_its_line_is_known);
 	tcase_add_loop_test(tc, what_looks_like_a_secret_prints_as_stars, 0,
 	    sizeof(guess_cases) / sizeof(*guess_cases));
 	tcase_add_test(tc, of_a_long_line_the_part_around_the_mark_is_shown);

@@ -39,6 +39,7 @@ Suite *check_show_suite(void);
 Suite *check_sources_suite(void);
 Suite *check_sqlite_suite(void);
 Suite *check_stats_suite(void);
+Suite *check_syntax_suite(void);
 Suite *check_tap_suite(void);
 Suite *check_task_suite(void);
 Suite *check_tcpack_suite(void);
@@ -82,6 +83,7 @@ static Suite *(*const suites[])(void) = {
 	check_sources_suite,
 	check_sqlite_suite,
 	check_stats_suite,
+	check_syntax_suite,
 	check_tap_suite,
 	check_task_suite,
 	check_tcpack_suite,

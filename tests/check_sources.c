@@ -374,6 +374,24 @@ START_TEST(a_value_from_elsewhere_is_never_shown)
 }
 END_TEST
 
+/* Not from elsewhere, but a query may hold a token: the caret's line is without. */
+START_TEST(the_query_of_a_url_is_not_printed)
+{
+	static const char *const urls[] = { "ws://a/x?s3cret", "\"ws://a/x?s3cret\"",
+		"\"ws://a\\x2fx?s3cret\"" };
+	char text[400], *errors;
+	size_t i;
+
+	for (i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
+		snprintf(text, sizeof(text), TOP "MasterThread:\n  WebsocketMasterThread:"
+		    "\n    WebSocketSubThread: {url: %s, ack: x}\n", urls[i]);
+		ck_assert_ptr_null(sources_load(text, TT_LOAD_CHECK, &errors));
+		ck_assert_msg(strstr(errors, "s3cret") == NULL, "%s", errors);
+		free(errors);
+	}
+}
+END_TEST
+
 START_TEST(the_environment_forgets_what_the_file_took)
 {
 	struct tt_document *doc;
@@ -470,6 +488,7 @@ check_sources_suite(void)
 	tcase_add_test(t, a_key_stands_in_the_file);
 	tcase_add_loop_test(t, a_value_from_elsewhere_is_never_shown, 0,
 	    N(sources_secrets));
+	tcase_add_test(t, the_query_of_a_url_is_not_printed);
 	tcase_add_test(t, the_environment_forgets_what_the_file_took);
 	tcase_add_loop_test(t, a_secret_in_a_file_that_all_may_read_is_warned_about, 0,
 	    N(sources_public));

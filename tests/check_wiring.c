@@ -653,6 +653,25 @@ START_TEST(all_taps_feed_who_keeps_and_each_once)
 }
 END_TEST
 
+START_TEST(who_only_passes_it_on_feeds_nobody)
+{
+	struct tt_document *doc = test_load(MASTER
+	    "  TCPServerThread: {listen: 127.0.0.1:0, UP: [data, beats], "
+	    "TCPConnectionThread: {UP: [data, beats], DataProcessorThread: {" FRAMED "}, "
+	    "TimerThread: {UP: beats}}}\n"
+	    "  DatabaseThread: {path: a}\n  DatabaseThread b: {path: b, IN: beats}\n",
+	    NULL);
+	const struct tt_node *db = test_node(doc, "MasterThread/DatabaseThread");
+	const struct tt_node *b = test_node(doc, "MasterThread/DatabaseThread b");
+
+	ck_assert_uint_eq(db->n_feeders, 1);
+	ck_assert_str_eq(db->feeders[0]->schema->name, "TCPConnectionThread");
+	ck_assert_uint_eq(b->n_feeders, 1);
+	ck_assert_str_eq(b->feeders[0]->schema->name, "TimerThread");
+	tt_document_destroy(doc);
+}
+END_TEST
+
 START_TEST(sources_stand_before_users_else_as_in_the_file)
 {
 	struct tt_document *doc = test_load(MASTER
@@ -755,6 +774,7 @@ check_wiring_suite(void)
 	tcase_add_test(tc, frames_between_processors_are_owed_nothing);
 	tcase_add_test(tc, what_is_owed_is_counted_on_every_floor_and_through_groups);
 	tcase_add_test(tc, all_taps_feed_who_keeps_and_each_once);
+	tcase_add_test(tc, who_only_passes_it_on_feeds_nobody);
 	tcase_add_test(tc, sources_stand_before_users_else_as_in_the_file);
 	tcase_add_test(tc, a_list_of_channels_keeps_its_order);
 	tcase_add_test(tc, nodes_are_numbered_from_the_root_in_file_order);

@@ -15,7 +15,7 @@ MODELINE = "# yaml-language-server: $schema=../taskthread.schema.json"
 # What a schema cannot see, by what the daemon says of it; each with a reason.
 INVISIBLE = {
     "it is not had until the daemon looks": r"cannot be had|\"\$\{env:\w+:-|cannot be read|is no file|includes itself",
-    "it is in the wiring": r"nobody |in a circle|has one source|reads what the device sends|never goes UP|get twice",
+    "it is in the wiring": r"nobody |in a circle|has one source|reads what the device sends|reads one stream|never goes UP|get twice",
     "two nodes share it": r"is taken in|all addresses .* are taken",
     "it is about several nodes": r"memory|window of|stands once under|has no TCPConnectionThread|no WebSocketSubThread"
                                  r"|are siblings of one kind|has siblings|a second MasterThread|durable|may drop frames"
