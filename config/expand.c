@@ -144,28 +144,6 @@ expand_is_merge(const struct tt_value *key)
 	return key->type == TT_VALUE_SCALAR && key->plain && tt_value_is(key, "<<");
 }
 
-/* Appends the keys of FROM, which are nobody else's, to *TAIL.  Returns false if they
- * are not known. */
-static bool
-expand_append(struct tt_expand *x, struct tt_value *mapping, struct tt_value ***tail,
-    const struct tt_value *from)
-{
-	if (from->bad)
-		return false;
-	if (from->type != TT_VALUE_MAPPING) {
-		tt_errors_add(x->errs, from->mark, x->path,
-		    "as in \"<<: *name\" or \"<<: [*one, *two]\"",
-		    "<< takes a mapping, or a list of them, not %s",
-		    tt_value_what(from));
-		return false;
-	}
-	**tail = from->first;
-	while (**tail != NULL)
-		*tail = &(**tail)->next;
-	mapping->n += from->n;
-	return true;
-}
-
 /* Lists and mappings are no keys, but that is for others to say. */
 static const char *
 expand_key(const struct tt_value *key)
@@ -184,22 +162,89 @@ expand_compare(const void *a, const void *b)
 	return c != 0 ? c : x < y ? -1 : x > y;
 }
 
+/* The keys of MAPPING, and room for as many places among them, to be freed. */
+static struct tt_value **
+expand_sort(struct tt_value *mapping, struct tt_value ****sorted)
+{
+	struct tt_value **keys, *key;
+	unsigned n = 0;
+
+	keys = tt_arena_must(malloc((mapping->n + 1) * sizeof(*keys)));
+	*sorted = tt_arena_must(malloc((mapping->n + 1) * sizeof(**sorted)));
+	for (key = mapping->first; key != NULL; key = key->next) {
+		keys[n] = key;
+		(*sorted)[n] = &keys[n];
+		n++;
+	}
+	qsort(*sorted, n, sizeof(**sorted), expand_compare);
+	return keys;
+}
+
+/* Of a key that FROM has twice, one would be taken, and nothing said. */
+static void
+expand_check_once(struct tt_expand *x, struct tt_value *from)
+{
+	struct tt_value ***sorted, **keys = expand_sort(from, &sorted), *key;
+	unsigned i, first = 0;
+
+	for (i = 1; i < from->n; i++) {
+		key = *sorted[i];
+		if (strcmp(expand_key(key), expand_key(*sorted[first])) != 0)
+			first = i;
+		else if (key->type == TT_VALUE_SCALAR)
+			tt_errors_add(x->errs, key->mark, x->path, "keep one of them",
+			    "%s stands here twice, first in %s", tt_value_quote(x->arena,
+			    key->text, key->size), tt_value_place(x->arena,
+			    (*sorted[first])->mark, key->mark));
+	}
+	free(sorted);
+	free(keys);
+}
+
+/* What is merged is gone before anybody could look for its tag. */
+static bool
+expand_is_tagged(struct tt_expand *x, const struct tt_value *v)
+{
+	if (v->tag == NULL)
+		return false;
+	tt_errors_add(x->errs, v->mark, x->path, TT_VALUE_NO_TAGS,
+	    "tags (%s) are not supported", tt_value_quote(x->arena, v->tag,
+	    strlen(v->tag)));
+	return true;
+}
+
+/* Appends the keys of FROM, which are nobody else's, to *TAIL.  Returns false if they
+ * are not known. */
+static bool
+expand_append(struct tt_expand *x, struct tt_value *mapping, struct tt_value ***tail,
+    struct tt_value *from)
+{
+	if (from->bad || expand_is_tagged(x, from))
+		return false;
+	if (from->type != TT_VALUE_MAPPING) {
+		tt_errors_add(x->errs, from->mark, x->path,
+		    "as in \"<<: *name\" or \"<<: [*one, *two]\"",
+		    "<< takes a mapping, or a list of them, not %s",
+		    tt_value_what(from));
+		return false;
+	}
+	expand_check_once(x, from);
+	**tail = from->first;
+	while (**tail != NULL)
+		*tail = &(**tail)->next;
+	mapping->n += from->n;
+	return true;
+}
+
 /* Takes merged keys out of MAPPING that its first OWN keys, or merged ones before
  * them, have too. */
 static void
 expand_drop(struct tt_value *mapping, unsigned own)
 {
-	struct tt_value **keys, ***sorted, *key, **tail = &mapping->first;
-	unsigned n = 0, i, first = 0;
+	struct tt_value ***sorted, **keys = expand_sort(mapping, &sorted);
+	struct tt_value **tail = &mapping->first;
+	unsigned n = mapping->n, i, first = 0;
 
-	keys = tt_arena_must(malloc((mapping->n + 1) * sizeof(*keys)));
-	sorted = tt_arena_must(malloc((mapping->n + 1) * sizeof(*sorted)));
-	for (key = mapping->first; key != NULL; key = key->next) {
-		keys[n] = key;
-		sorted[n] = &keys[n];
-		n++;
-	}
-	qsort(sorted, n, sizeof(*sorted), expand_compare);
 	for (i = 1; i < n; i++) {
 		if (strcmp(expand_key(*sorted[i]), expand_key(*sorted[first])) != 0)
 			first = i;
@@ -244,8 +289,10 @@ tt_expand_merge(struct tt_expand *x, struct tt_value *mapping)
 		return;
 	own = mapping->n;
 	value = merge->value;
+	ok = !expand_is_tagged(x, merge) && (value->type != TT_VALUE_LIST
+	    || !expand_is_tagged(x, value));
 	if (value->type != TT_VALUE_LIST)
-		ok = expand_append(x, mapping, &at, value);
+		ok = expand_append(x, mapping, &at, value) && ok;
 	for (item = value->first; value->type == TT_VALUE_LIST && item != NULL;
 	    item = item->next)
 		ok = expand_append(x, mapping, &at, item) && ok;

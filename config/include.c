@@ -320,12 +320,14 @@ include_glob(const struct include *i, const char *pattern)
 	int status;
 	size_t k;
 
-	include_looked = TT_INCLUDE_LOOKED;
+	include_looked = TT_INCLUDE_LOOKED - i->l->n_looked;
 	status = glob(pattern, GLOB_ALTDIRFUNC, NULL, &found);
+	i->l->n_looked = TT_INCLUDE_LOOKED - include_looked;
 	tt_arena_must(status == GLOB_NOSPACE ? NULL : i->l);
 	if (include_looked == 0)
 		include_fail(i, "name a directory", tt_arena_format(i->l->arena,
-		    "it looks through more than %d files", TT_INCLUDE_LOOKED));
+		    "the patterns of all includes look through more than %d files",
+		    TT_INCLUDE_LOOKED));
 	else if (status == 0)
 		for (k = 0; k < found.gl_pathc; k++)
 			include_file(i, found.gl_pathv[k], true);

@@ -11,7 +11,7 @@
 #include "config/load.h"
 
 #define TT_INCLUDE_FILES 256	/* of one document */
-#define TT_INCLUDE_LOOKED 10000	/* directory entries that a glob may look at */
+#define TT_INCLUDE_LOOKED 10000	/* directory entries that its globs may look at */
 
 /* What FILE, and all that it includes, say together: one mapping.  Whatever is
  * wrong was reported; NULL where nothing can be made of FILE. */

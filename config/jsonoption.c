@@ -147,10 +147,12 @@ static json_t *
 json_bytes(const struct tt_option *o)
 {
 	json_t *hex = tt_jsonoption_object(), *text = json_scalar();
+	json_t *digits = tt_jsonoption_text(o->min > 0 ? " *([0-9A-Fa-f]{2} *)+"
+	    : " *([0-9A-Fa-f]{2} *)*");
 
-	tt_json_set(json_object_get(hex, "properties"), "hex",
-	    tt_jsonoption_text(o->min > 0 ? " *([0-9A-Fa-f]{2} *)+"
-	    : " *([0-9A-Fa-f]{2} *)*"));
+	/* Digits without quotes are a number to an editor. */
+	tt_json_set(digits, "type", json_pack("[s, s]", "string", "number"));
+	tt_json_set(json_object_get(hex, "properties"), "hex", digits);
 	tt_json_set(hex, "required", json_pack("[s]", "hex"));
 	if (o->min > 0)
 		tt_json_set(text, "minLength", json_integer(1));
@@ -166,6 +168,7 @@ json_addresses(void)
 	tt_json_set(list, "type", json_string("array"));
 	tt_json_set(list, "items", tt_jsonoption_text(pattern));
 	tt_json_set(list, "minItems", json_integer(1));
+	tt_json_set(list, "maxItems", json_integer(TT_ADDRESSES));
 	return json_or(tt_jsonoption_text(pattern), list);
 }
 

@@ -34,6 +34,7 @@ struct tt_load {
 	unsigned n_values;		/* of TT_VALUE_COUNT */
 	size_t n_bytes;			/* of all its files, of TT_VALUE_FILE */
 	size_t n_put;			/* the same of what was put in from elsewhere */
+	unsigned n_looked;		/* of TT_INCLUDE_LOOKED */
 	unsigned n_files;
 	struct tt_load_file *files;	/* all that were read, the last first */
 	unsigned n_nodes;

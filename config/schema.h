@@ -52,6 +52,8 @@ struct tt_address {
 	const char *path;		/* for unix:, else NULL */
 };
 
+#define TT_ADDRESSES 256		/* of one list */
+
 struct tt_addresses {
 	size_t n;
 	const struct tt_address *list;

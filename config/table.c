@@ -244,6 +244,10 @@ table_addresses(const struct tt_table_owner *owner, const struct tt_option *o,
 	if (value->n == 0)
 		return table_fail(owner, value, tt_option_form(o->type),
 		    tt_arena_format(r.arena, "%s is an empty list", label));
+	if (value->n > TT_ADDRESSES)
+		return table_fail(owner, value, "0.0.0.0:port and \"[::]:port\" are all "
+		    "addresses of this machine", tt_arena_format(r.arena,
+		    "%s names %u addresses, more than %d", label, value->n, TT_ADDRESSES));
 	list = tt_arena_alloc(r.arena, value->n * sizeof(*list));
 	for (item = value->first; item != NULL; item = item->next) {
 		r.written = item->written;

@@ -91,9 +91,8 @@ value_check_tag(struct value_walk *w, struct tt_value *v)
 {
 	if (v->tag == NULL)
 		return;
-	tt_errors_add(w->errs, v->mark, w->path,
-	    "an option's type is fixed by its table; quote a text that begins with !: "
-	    "\"!\"", "tags (%s) are not supported",
+	tt_errors_add(w->errs, v->mark, w->path, TT_VALUE_NO_TAGS,
+	    "tags (%s) are not supported",
 	    tt_value_quote(w->arena, v->tag, strlen(v->tag)));
 	v->bad = true;
 }

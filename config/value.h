@@ -42,6 +42,10 @@ struct tt_value {
 /* One scalar that the document uses, in the node PATH. */
 typedef void tt_value_visit(void *arg, struct tt_value *scalar, const char *path);
 
+/* What would be right where a tag is. */
+#define TT_VALUE_NO_TAGS \
+	"an option's type is fixed by its table; quote a text that begins with !: \"!\""
+
 /* Reports what YAML has and the file may not use (tags, keys that are no text,
  * duplicate keys) and marks it bad.  Calls VISIT, unless it is NULL, for all
  * scalars but keys, and what keys with x- stand for. */

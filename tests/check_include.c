@@ -283,8 +283,8 @@ START_TEST(what_is_no_file_says_so)
 	include_bad(TOP "include: [[a]]\n" TREE,
 	    "t.yaml:2:11: error: include cannot be a list\n");
 	include_bad(TOP "include:\n" TREE, "t.yaml:2:9: error: include names no file\n");
-	include_bad(TOP "include: /*/*/*/*/*/*\n" TREE, "t.yaml:2:10: error: it looks "
-	    "through more than 10000 files\n");
+	include_bad(TOP "include: /*/*/*/*/*/*\n" TREE, "t.yaml:2:10: error: the patterns of "
+	    "all includes look through more than 10000 files\n");
 }
 END_TEST
 
@@ -302,6 +302,24 @@ START_TEST(all_files_together_are_bounded)
 	free(text);
 	include_bad(TOP "include: [a.yaml, b.yaml]\n" TREE, "t.yaml:2:19: error: all files "
 	    "of the tree are larger than 4 MiB\n");
+}
+END_TEST
+
+START_TEST(all_globs_together_are_bounded)
+{
+	size_t room = 16 * TT_INCLUDE_LOOKED, n;
+	char *text = malloc(room);
+	unsigned i;
+
+	ck_assert_ptr_nonnull(text);
+	n = (size_t)sprintf(text, TOP TREE "include:\n");
+	/* Each finds ".", ".." and the end. */
+	for (i = 0; i <= TT_INCLUDE_LOOKED / 3; i++)
+		n += (size_t)sprintf(text + n, "  - d/[x-z]*\n");
+	ck_assert_uint_lt(n, room);
+	include_bad(text, "t.yaml:3339:5: error: the patterns of all includes look through "
+	    "more than 10000 files\n");
+	free(text);
 }
 END_TEST
 
@@ -323,6 +341,7 @@ check_include_suite(void)
 	tcase_add_test(t, a_file_is_included_once);
 	tcase_add_test(t, what_is_no_file_says_so);
 	tcase_add_test(t, all_files_together_are_bounded);
+	tcase_add_test(t, all_globs_together_are_bounded);
 	suite_add_tcase(s, t);
 	return s;
 }
