@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ARENA_BLOCK 4096
 
@@ -23,7 +24,7 @@ tt_arena_must(void *p)
 {
 	if (p == NULL) {
 		fputs("taskthreadd: memory is out\n", stderr);
-		abort();
+		_exit(EXIT_FAILURE);
 	}
 	return p;
 }

@@ -12,6 +12,8 @@
 #include "config/load.h"
 #include "config/section.h"
 
+/* A name, and no place: nobody is to fetch it. */
+#define JSONSCHEMA_ID "urn:taskthread:hierarchy:1"
 #define JSONSCHEMA_NAME " [A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 #define JSONSCHEMA_CHANNEL "(?!(connection|recent|refused)$|sqlite_)" \
 	"[a-z][a-z0-9_]{0,63}"
@@ -44,33 +46,35 @@ jsonschema_name(const struct tt_schema *s, bool below, char *buf, size_t room)
 	    && (s->flags & TT_PATTERN) == 0 ? ".on_demand" : "");
 }
 
+/* The object KEY of TO, which is made where it is missing. */
 static json_t *
-jsonschema_reference(const struct tt_schema *s, bool below)
+jsonschema_member(json_t *to, const char *key)
 {
-	char name[128], path[160];
-	json_t *reference = tt_json(json_object());
+	json_t *member = json_object_get(to, key);
 
-	jsonschema_name(s, below, name, sizeof(name));
-	snprintf(path, sizeof(path), "#/$defs/%s", name);
-	tt_json_set(reference, "$ref", json_string(path));
-	return reference;
+	if (member == NULL) {
+		member = tt_json(json_object());
+		tt_json_set(to, key, member);
+	}
+	return member;
 }
 
 /* S, with and without a name, as a key of the object schema TO. */
 static void
 jsonschema_add_child(json_t *to, const struct tt_schema *s, bool below)
 {
-	json_t *patterns = json_object_get(to, "patternProperties");
-	char pattern[160];
+	char pattern[160], name[128];
 
-	if (patterns == NULL) {
-		patterns = tt_json(json_object());
-		tt_json_set(to, "patternProperties", patterns);
-	}
 	snprintf(pattern, sizeof(pattern), "^%s" JSONSCHEMA_NAME, s->name);
-	tt_json_set(json_object_get(to, "properties"), s->name,
-	    jsonschema_reference(s, below));
-	tt_json_set(patterns, pattern, jsonschema_reference(s, below));
+	jsonschema_name(s, below, name, sizeof(name));
+	tt_json_set(jsonschema_member(to, "properties"), s->name,
+	    tt_json_reference(name));
+	tt_json_set(jsonschema_member(to, "patternProperties"), pattern,
+	    tt_json_reference(name));
+	/* Of two that both have names, only the daemon can tell. */
+	if ((s->flags & (TT_ONCE | TT_ROOT)) != 0)
+		tt_json_set(jsonschema_member(to, "dependentSchemas"), s->name,
+		    json_pack("{s: {s: b}}", "patternProperties", pattern, 0));
 }
 
 /* UP or IN, with its usual channel. */
@@ -79,19 +83,19 @@ jsonschema_add_direction(json_t *to, const struct tt_schema *s, bool up)
 {
 	const char *usual = up ? s->up : s->in, *key = up ? "UP" : "IN";
 	bool any = (s->flags & TT_ANY) != 0, least = !any || (!up && usual != NULL);
-	json_t *channel, *list, *either;
+	json_t *list, *either;
 
 	if ((s->flags & TT_ROOT) != 0 || (usual == NULL && (!any || (up && s->leaf))))
 		return;
 	list = tt_json(json_object());
 	tt_json_set(list, "type", json_string("array"));
-	tt_json_set(list, "items", tt_jsonoption_text(JSONSCHEMA_CHANNEL));
+	tt_json_set(list, "items", tt_json_reference("channel"));
 	tt_json_set(list, "uniqueItems", json_true());
 	if (least)
 		tt_json_set(list, "minItems", json_integer(1));
 	tt_json_set(list, "maxItems", json_integer(any ? TT_LOAD_CHANNELS : 1));
-	channel = tt_jsonoption_text(JSONSCHEMA_CHANNEL);
-	either = tt_json(json_pack("{s: [o, o]}", "anyOf", channel, list));
+	either = tt_json(json_pack("{s: [o, o]}", "anyOf",
+	    tt_json_reference("channel"), list));
 	tt_json_set(either, "description", json_string(up
 	    ? "the channels that it sends to its parent"
 	    : "the channels that it takes from its parent"));
@@ -116,8 +120,8 @@ jsonschema_define(json_t *definitions, const struct tt_schema *const *schemas,
 		tt_json_set(node, "description", json_string(s->help));
 	jsonschema_add_direction(node, s, false);
 	jsonschema_add_direction(node, s, true);
-	tt_jsonoption_table(s->options, node);
-	tt_jsonoption_table(tt_build_common(s), node);
+	tt_jsonoption_table(s->options, node, definitions);
+	tt_jsonoption_table(tt_build_common(s), node, definitions);
 	for (child = schemas; *child != NULL; child++)
 		if (jsonschema_is_child(s, *child, below || is_pattern))
 			jsonschema_add_child(node, *child, below || is_pattern);
@@ -134,6 +138,8 @@ jsonschema_definitions(const struct tt_schema *const *schemas)
 	json_t *definitions = tt_json(json_object());
 	const struct tt_schema *const *s;
 
+	tt_jsonoption_forms(definitions);
+	tt_json_set(definitions, "channel", tt_jsonoption_text(JSONSCHEMA_CHANNEL));
 	for (s = schemas; *s != NULL; s++) {
 		jsonschema_define(definitions, schemas, *s, false);
 		if (!(*s)->leaf
@@ -152,14 +158,25 @@ jsonschema_include(void)
 	    "glob, or a list of them, relative to this file"));
 }
 
-/* The keys of the top level, and that it has a root: here, or in what is included. */
+/* A file that says its version has a root: here, or in what it includes.  One that
+ * does not is included by another, and may say any part of the tree. */
 static void
-jsonschema_top(json_t *top, const struct tt_schema *const *schemas)
+jsonschema_add_whole(json_t *top, const char *root)
+{
+	char named[160];
+
+	snprintf(named, sizeof(named), "^%s ", root);
+	tt_json_set(top, "if", json_pack("{s: [s]}", "required", "taskthread"));
+	tt_json_set(top, "then", json_pack(
+	    "{s: [{s: [s]}, {s: [s]}, {s: {s: {s: {s: s}}}}]}", "anyOf", "required", root,
+	    "required", "include", "not", "propertyNames", "not", "pattern", named));
+}
+
+static void
+jsonschema_top(json_t *top, json_t *definitions, const struct tt_schema *const *schemas)
 {
 	json_t *keys = json_object_get(top, "properties"), *daemon;
 	const struct tt_schema *const *s;
-	const char *root = "";
-	char named[160];
 
 	tt_json_set(keys, "taskthread", json_pack("{s: [i, s], s: s}", "enum", 1, "1",
 	    "description", "the version of hierarchy files"));
@@ -168,33 +185,30 @@ jsonschema_top(json_t *top, const struct tt_schema *const *schemas)
 	tt_json_set(daemon, "type", json_pack("[s, s]", "object", "null"));
 	tt_json_set(daemon, "title", json_string("daemon"));
 	tt_json_set(daemon, "description", json_string("what the daemon itself is told"));
-	tt_jsonoption_table(tt_section_options(), daemon);
+	tt_jsonoption_table(tt_section_options(), daemon, definitions);
 	tt_json_set(keys, "daemon", daemon);
 	for (s = schemas; *s != NULL; s++)
 		if (((*s)->flags & TT_ROOT) != 0) {
 			jsonschema_add_child(top, *s, false);
-			root = (*s)->name;
+			jsonschema_add_whole(top, (*s)->name);
 		}
-	tt_json_set(json_object_get(top, "patternProperties"), "^x-", json_true());
-	tt_json_set(top, "required", json_pack("[s]", "taskthread"));
-	snprintf(named, sizeof(named), "^%s ", root);
-	tt_json_set(top, "anyOf", json_pack("[{s: [s]}, {s: [s]}, {s: {s: {s: {s: s}}}}]",
-	    "required", root, "required", "include", "not", "propertyNames", "not",
-	    "pattern", named));
+	tt_json_set(jsonschema_member(top, "patternProperties"), "^x-", json_true());
 }
 
 void
 tt_jsonschema_write(const struct tt_schema *const *schemas, FILE *out)
 {
 	json_t *top = tt_json(json_object()), *shape = tt_jsonoption_object();
+	json_t *definitions = jsonschema_definitions(schemas);
 
 	tt_json_set(top, "$schema",
 	    json_string("https://json-schema.org/draft/2020-12/schema"));
+	tt_json_set(top, "$id", json_string(JSONSCHEMA_ID));
 	tt_json_set(top, "title", json_string("taskthread hierarchy file"));
 	tt_arena_must(json_object_update(top, shape) == 0 ? top : NULL);
 	json_decref(shape);
-	jsonschema_top(top, schemas);
-	tt_json_set(top, "$defs", jsonschema_definitions(schemas));
+	jsonschema_top(top, definitions, schemas);
+	tt_json_set(top, "$defs", definitions);
 	json_dumpf(top, out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	fputc('\n', out);
 	json_decref(top);

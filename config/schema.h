@@ -134,6 +134,9 @@ struct tt_schema {
 	/* True if NODE answers for what it takes IN: acknowledgements wait for it.
 	 * NULL: never. */
 	bool (*durable)(const struct tt_node *node);
+	/* True if NODE may drop what it has taken, beside what its queue drops: then
+	 * nobody may acknowledge for it.  NULL: never. */
+	bool (*drops)(const struct tt_node *node);
 	/* The largest frame that a thread of NODE sends UP, in bytes: for kinds that
 	 * make frames.  NULL: makes none. */
 	int64_t (*frame_max)(const struct tt_node *node);

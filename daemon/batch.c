@@ -162,6 +162,7 @@ tt_chunk_create(struct tt_origin *origin, uint32_t size)
 	atomic_init(&c->refs, 1);
 	c->size = size;
 	c->used = 0;
+	atomic_init(&c->released, false);
 	c->origin = tt_origin_ref(origin);
 	atomic_fetch_add_explicit(&origin->held, (int64_t)size,
 	    memory_order_relaxed);
@@ -175,17 +176,27 @@ tt_chunk_ref(struct tt_chunk *chunk)
 	return chunk;
 }
 
+static void
+batch_leave_window(struct tt_origin *origin, uint32_t size)
+{
+	atomic_fetch_sub_explicit(&origin->held, (int64_t)size, memory_order_relaxed);
+	if (origin->tap != NULL)
+		tt_tap_held_fell(origin->tap);
+}
+
 void
 tt_chunk_unref(struct tt_chunk *chunk)
 {
 	struct tt_origin *origin;
 	uint32_t size;
+	bool released;
 
 	if (chunk == NULL || atomic_fetch_sub_explicit(&chunk->refs, 1,
 	    memory_order_acq_rel) > 1)
 		return;
 	origin = chunk->origin;
 	size = chunk->size;
+	released = atomic_load_explicit(&chunk->released, memory_order_relaxed);
 	if (size <= TT_READ_SIZE) {
 		batch_give(origin->memory, batch_chunk_class(size), chunk,
 		    sizeof *chunk + size);
@@ -194,11 +205,17 @@ tt_chunk_unref(struct tt_chunk *chunk)
 		    (int64_t)(sizeof *chunk + size), memory_order_relaxed);
 		free(chunk);
 	}
-	atomic_fetch_sub_explicit(&origin->held, (int64_t)size,
-	    memory_order_relaxed);
-	if (origin->tap != NULL)
-		tt_tap_held_fell(origin->tap);
+	if (!released)
+		batch_leave_window(origin, size);
 	tt_origin_unref(origin);
+}
+
+void
+tt_chunk_release(struct tt_chunk *chunk)
+{
+	if (chunk != NULL && !atomic_exchange_explicit(&chunk->released, true,
+	    memory_order_relaxed))
+		batch_leave_window(chunk->origin, chunk->size);
 }
 
 struct tt_chunk *

@@ -39,7 +39,7 @@ struct tt_origin {
 	struct tt_memory *memory;
 	struct tt_thread *thread;	/* NULL once it has gone; its worker's only */
 	struct tt_tap *tap;		/* NULL once it has stopped; its worker's only */
-	_Atomic int64_t held;		/* bytes of chunks that live */
+	_Atomic int64_t held;		/* bytes of chunks that live and were not released */
 	bool lost;			/* a batch was dropped: no count may pass it */
 	int64_t opened_at;		/* ns since 1970 */
 	int64_t closed_at;		/* 0 while open */
@@ -53,6 +53,7 @@ struct tt_chunk {
 	_Atomic unsigned refs;
 	uint32_t size;			/* room in bytes[] */
 	uint32_t used;
+	_Atomic bool released;		/* it counts in its origin's `held` no longer */
 	struct tt_origin *origin;
 	uint8_t bytes[];
 };
@@ -91,6 +92,10 @@ void tt_origin_unref(struct tt_origin *origin);
 struct tt_chunk *tt_chunk_create(struct tt_origin *origin, uint32_t size);
 struct tt_chunk *tt_chunk_ref(struct tt_chunk *chunk);
 void tt_chunk_unref(struct tt_chunk *chunk);
+
+/* CHUNK is kept by somebody for whom its connection need not wait: it leaves `held`,
+ * the connection's window, and still counts in the memory.  NULL changes nothing. */
+void tt_chunk_release(struct tt_chunk *chunk);
 
 /* Returns CHUNK with room for SIZE bytes at least, its used bytes kept; the
  * caller holds the only reference, which moves to the returned one. */

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/fault.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
 #include "daemon/offload.h"
@@ -165,6 +166,7 @@ ids_write(struct ids_file *file, uint64_t next, struct tt_error *err)
 		goto fail;
 	}
 	what = IDS_COUNTER;
+	(void)tt_fault("ids.written");
 	if (renameat(file->dir, IDS_COUNTER_NEW, file->dir, IDS_COUNTER) < 0
 	    || (fsync(file->dir) < 0 && errno != EINVAL))
 		goto fail;		/* EINVAL: no directory can be fsynced there */
@@ -185,6 +187,7 @@ ids_take(struct ids_file *file, uint64_t *first, struct tt_error *err)
 		    "begin with an empty state_dir", file->path);
 	} else {
 		status = ids_write(file, file->next + file->range, err);
+		(void)tt_fault("ids.taken");
 		if (status == 0) {
 			*first = file->next;
 			file->next += file->range;

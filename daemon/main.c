@@ -22,6 +22,7 @@
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "daemon/stats.h"
+#include "daemon/status.h"
 #include "daemon/tree.h"
 #include "plugins/kinds.h"
 
@@ -105,7 +106,7 @@ main_ready(struct tt_tree *tree)
 {
 	tt_log(TT_LOG_NOTICE, NULL, "ready: %u nodes of %s", tree->doc->n_nodes,
 	    tree->doc->file);
-	tt_notify_status("running, %u nodes", tree->doc->n_nodes);
+	tt_status_phase(tree->shown);
 	tt_notify_ready();
 }
 
@@ -125,10 +126,8 @@ main_stop(evutil_socket_t signal, short what, void *arg)
 	tt_worker_clock(tree->main);
 	tt_log(TT_LOG_NOTICE, NULL, "%s: %s", strsignal((int)signal),
 	    again ? "stopping at once" : "stopping");
-	tt_notify_status("stopping, %lld outstanding",
-	    (long long)tree->main->outstanding);
-	tt_notify_stopping();
 	tt_tree_stop(tree);
+	tt_status_phase(tree->shown);
 }
 
 static void
@@ -190,6 +189,7 @@ main_run(const struct tt_document *doc)
 	}
 	tree->ready = main_ready;
 	tree->ended = main_ended;
+	tt_status_create(tree);
 	for (i = 0; i < 4; i++) {
 		events[i] = evsignal_new(tree->main->base, signals[i].number,
 		    signals[i].callback, tree);
@@ -202,6 +202,7 @@ main_run(const struct tt_document *doc)
 	for (i = 0; i < 4; i++)
 		event_free(events[i]);
 	tt_log(TT_LOG_NOTICE, NULL, "ended with status %d", status);
+	tt_status_destroy(tree->shown);
 	tt_tree_destroy(tree);
 	return status;
 }

@@ -4,13 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Not the log, which may want memory itself. */
-static void
-memory_out(void)
+void
+tt_memory_out(void)
 {
 	fputs("<2>out of memory\n", stderr);
-	abort();
+	_exit(EXIT_FAILURE);
 }
 
 void *
@@ -19,7 +20,7 @@ tt_xcalloc(size_t n, size_t size)
 	void *p = calloc(n, size);
 
 	if (p == NULL)
-		memory_out();
+		tt_memory_out();
 	return p;
 }
 
@@ -29,7 +30,7 @@ tt_xmalloc(size_t size)
 	void *p = malloc(size);
 
 	if (p == NULL)
-		memory_out();
+		tt_memory_out();
 	return p;
 }
 
@@ -39,7 +40,7 @@ tt_xrealloc(void *old, size_t size)
 	void *p = realloc(old, size);
 
 	if (p == NULL)
-		memory_out();
+		tt_memory_out();
 	return p;
 }
 
@@ -49,4 +50,14 @@ tt_xstrdup(const char *text)
 	size_t size = strlen(text) + 1;
 
 	return memcpy(tt_xmalloc(size), text, size);
+}
+
+void *
+tt_xallocate(void *old, size_t size, const char *why)
+{
+	(void)why;
+	if (size > 0)
+		return tt_xrealloc(old, size);
+	free(old);
+	return NULL;
 }

@@ -13,4 +13,10 @@ void *tt_xmalloc(size_t size) __attribute__((malloc, alloc_size(1)));
 void *tt_xrealloc(void *old, size_t size) __attribute__((alloc_size(2)));
 char *tt_xstrdup(const char *text) __attribute__((malloc));
 
+/* For libwebsockets: frees OLD where SIZE is 0.  WHY is not looked at. */
+void *tt_xallocate(void *old, size_t size, const char *why);
+
+/* Says so, and ends the daemon with status 1. */
+void tt_memory_out(void) __attribute__((noreturn));
+
 #endif

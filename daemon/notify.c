@@ -24,9 +24,15 @@ tt_notify_stopping(void)
 }
 
 void
+tt_notify_extend(int64_t us)
+{
+	sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%lld", (long long)us);
+}
+
+void
 tt_notify_status(const char *format, ...)
 {
-	char status[256], line[sizeof status * 4];
+	char status[768], line[sizeof status * 4];
 	va_list ap;
 
 	va_start(ap, format);

@@ -19,6 +19,7 @@ tt_reason_name(enum tt_reason reason)
 		[TT_REASON_STOP] = "stop",
 		[TT_REASON_MAX_CONNECTIONS] = "max_connections",
 		[TT_REASON_DROP_OLDEST] = "drop_oldest",
+		[TT_REASON_REMOVED] = "removed",
 		[TT_REASON_DROP_NEWEST] = "drop_newest",
 		[TT_REASON_TERMINATED] = "terminated",
 		[TT_REASON_MAX_MESSAGE] = "max_message",

@@ -32,6 +32,8 @@ enum tt_reason {
 	TT_REASON_MAX_MESSAGE,	/* does not fit a websocket message */
 	TT_REASON_NEWLINE,	/* has an LF inside, in a batch of lines */
 	TT_REASON_DATABASE,	/* SQLite refuses it for good */
+	TT_REASON_REMOVED,	/* only a destination that is gone from the file */
+				/* had not confirmed it */
 	/* of a thread's failure */
 	TT_REASON_FAILED,
 	TT_REASONS

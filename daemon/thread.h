@@ -245,6 +245,10 @@ void tt_count_resent(struct tt_thread *self, uint64_t frames);
  * edge IN.  They count as safe. */
 void tt_count_refused(struct tt_thread *self, enum tt_reason reason, uint64_t frames);
 
+/* FRAMES that left SELF's queue long ago and were given up since: counted as refused,
+ * and on no edge. */
+void tt_count_gone(struct tt_thread *self, enum tt_reason reason, uint64_t frames);
+
 /* For a thread whose frames do not come by its queue (a websocket sub, which
  * reads the master's log): frames that it took, and that it is done with. */
 void tt_count_in(struct tt_thread *self, uint64_t frames, uint64_t bytes);

@@ -16,6 +16,7 @@
 #include "daemon/log.h"
 #include "daemon/memory.h"
 #include "daemon/resolve.h"
+#include "daemon/status.h"
 #include "daemon/tap.h"
 
 #define TREE_LAST_DEADLINE 3000000000	/* ns after all hurry, for a call that hangs */
@@ -219,6 +220,7 @@ tt_tree_turn(struct tt_tree *tree)
 {
 	const struct tt_worker *w = tree->main;
 
+	tt_status_phase(tree->shown);
 	if (tree->phase != TT_DRAINING || w->outstanding > 0 ||
 	    w->run_first != NULL || w->tap_first != NULL || w->steps != NULL)
 		return;

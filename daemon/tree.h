@@ -24,6 +24,7 @@ struct tt_tree {
 	const struct tt_kind *const *kinds;
 	enum tt_phase phase;
 	int status;			/* the exit status so far */
+	struct tt_status *shown;	/* to systemd, or NULL */
 	_Atomic bool hurried;		/* nothing is waited for any more */
 	uint32_t last_id;		/* of a thread on demand */
 	struct tt_memory memory;

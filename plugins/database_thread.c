@@ -80,6 +80,21 @@ database_jitter(int64_t ns)
 	return ns / 2 + (int64_t)arc4random_uniform((uint32_t)(ns / 2000)) * 1000;
 }
 
+/* What the status shows of it. */
+static void
+database_say(struct database *d, const struct tt_error *err)
+{
+	size_t n = strlen(d->path);
+	const char *text = err->text;
+	char what[128], more[64];
+
+	if (strncmp(text, d->path, n) == 0 && strncmp(text + n, ": ", 2) == 0)
+		text += n + 2;
+	snprintf(what, sizeof what, "%.64s, tried again", text);
+	snprintf(more, sizeof more, "%lld frames wait", (long long)d->frames);
+	tt_say_state(&d->thread, what, d->frames > 0 ? more : NULL);
+}
+
 /* Tries again later, and says why where that is new. */
 static void
 database_retry(struct database *d, const struct tt_error *err, const char *remedy)
@@ -94,6 +109,7 @@ database_retry(struct database *d, const struct tt_error *err, const char *remed
 		    "%s; %s", err->text, remedy);
 		d->trouble = *err;
 	}
+	database_say(d, err);
 	d->backoff = d->backoff == 0 ? DATABASE_BACKOFF : 2 * d->backoff;
 	if (d->backoff > DATABASE_BACKOFF_MAX)
 		d->backoff = DATABASE_BACKOFF_MAX;
@@ -113,6 +129,7 @@ database_works(struct database *d)
 	tt_log(TT_LOG_NOTICE, tt_info(self, info, sizeof info),
 	    "%s: works again after %.1f s", d->path,
 	    (double)(tt_now(self) - d->trouble_since) / 1e9);
+	tt_say_state(self, NULL, NULL);
 	d->backoff = 0;
 	d->trouble.text[0] = '\0';
 }
@@ -148,7 +165,8 @@ database_report_refused(struct database *d)
 		if (tt_flood_allows(&d->refused))
 			tt_log(TT_LOG_WARNING, tt_info(self, info, sizeof info),
 			    "SQLite refuses frames %llu to %llu of connection %llu "
-			    "on %s: %s", (unsigned long long)r->seq,
+			    "on %s: %s",
+			    (unsigned long long)r->seq,
 			    (unsigned long long)(r->seq + r->n - 1),
 			    (unsigned long long)r->connection,
 			    self->node->in[r->channel], r->reason);
@@ -213,8 +231,10 @@ database_commit(struct database *d)
 	struct tt_error err = { "" };
 
 	if (n > 0) {
+		(void)tt_fault("db.commit");
 		result = tt_sqlite_write(d->file, d->waiting, n, &err);
 		if (result == TT_SQLITE_OK) {
+			(void)tt_fault("db.committed");
 			database_works(d);
 			database_report_refused(d);
 			database_done(d, n);
@@ -305,6 +325,7 @@ database_exit(struct tt_thread *self)
 {
 	struct database *d = (struct database *)self;
 
+	tt_say_state(self, NULL, NULL);
 	tt_task_cancel(&d->commit);
 	tt_timer_stop(&d->linger);
 	tt_timer_stop(&d->retry);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/memory.h"
@@ -51,27 +52,28 @@ dbfile_check_directory(const char *path, struct tt_error *err)
 
 static int
 dbfile_check_header(const char *path, const uint8_t *header, ssize_t size,
-    struct tt_error *err)
+    uint32_t application, uint32_t version, struct tt_error *err)
 {
 	if (size == 0)
 		return 0;
 	if (size < 100 || memcmp(header, "SQLite format 3", 16) != 0)
 		return tt_error_set(err, "%s: there is another file already, which is "
 		    "not an SQLite database", path);
-	if (dbfile_u32(header + 68) != TT_DBFILE_APPLICATION)
+	if (dbfile_u32(header + 68) != application)
 		return tt_error_set(err, "%s: the database of another program "
-		    "(application_id 0x%08" PRIx32 ", not 0x%08x)", path,
-		    dbfile_u32(header + 68), TT_DBFILE_APPLICATION);
-	if (dbfile_u32(header + 60) > TT_DBFILE_VERSION)
+		    "(application_id 0x%08" PRIx32 ", not 0x%08" PRIx32 ")", path,
+		    dbfile_u32(header + 68), application);
+	if (dbfile_u32(header + 60) > version)
 		return tt_error_set(err, "%s: made by a newer taskthread "
-		    "(version %" PRIu32 " of its tables, not %d)", path,
-		    dbfile_u32(header + 60), TT_DBFILE_VERSION);
+		    "(version %" PRIu32 " of its tables, not %" PRIu32 ")", path,
+		    dbfile_u32(header + 60), version);
 	return 0;
 }
 
 /* Looks at the path before SQLite does, which would begin to write. */
 int
-tt_dbfile_check(const char *path, struct tt_error *err)
+tt_dbfile_check(const char *path, uint32_t application, uint32_t version,
+    struct tt_error *err)
 {
 	uint8_t header[100];
 	struct stat st;
@@ -95,7 +97,8 @@ tt_dbfile_check(const char *path, struct tt_error *err)
 		    strerror(errno));
 	size = pread(fd, header, sizeof header, 0);
 	r = size < 0 ? tt_error_set(err, "%s: cannot be read: %s", path,
-	    strerror(errno)) : dbfile_check_header(path, header, size, err);
+	    strerror(errno)) : dbfile_check_header(path, header, size,
+	    application, version, err);
 	close(fd);
 	if (r != 0)
 		return -1;
@@ -107,6 +110,150 @@ tt_dbfile_check(const char *path, struct tt_error *err)
 		    strerror(errno));
 	close(fd);
 	return 0;
+}
+
+int
+tt_dbfile_format(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), format = 0;
+	uint8_t header[20];
+
+	if (fd >= 0) {
+		if (pread(fd, header, sizeof header, 0) == sizeof header)
+			format = header[18] > header[19] ? header[18] : header[19];
+		close(fd);
+	}
+	return format;
+}
+
+/* --- what is damaged ----------------------------------------------------- */
+
+static void
+dbfile_sync_directory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+	int fd = dir == NULL ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	free(dir);
+}
+
+/* The size of PATH with SUFFIX behind it, -1 if there is no such file. */
+static int64_t
+dbfile_size(const char *path, const char *suffix)
+{
+	char name[TT_DBFILE_ASIDE + 8];
+	struct stat st;
+
+	snprintf(name, sizeof name, "%s%s", path, suffix);
+	return stat(name, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+/* The checksum over its first 24 bytes stands in the last 8 of a WAL's header, in the
+ * byte order that its first word tells (https://sqlite.org/walformat.html). */
+static bool
+dbfile_wal_header(const uint8_t header[32])
+{
+	uint32_t magic = dbfile_u32(header), sum[2] = { 0, 0 };
+	const uint8_t *p;
+
+	if ((magic & ~UINT32_C(1)) != 0x377f0682)
+		return false;
+	for (int i = 0; i < 6; i++) {
+		p = header + 4 * i;
+		sum[i % 2] += sum[1 - i % 2] + ((magic & 1) != 0 ? dbfile_u32(p) :
+		    (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 |
+		    (uint32_t)p[1] << 8 | p[0]);
+	}
+	return sum[0] == dbfile_u32(header + 24) && sum[1] == dbfile_u32(header + 28);
+}
+
+enum tt_dbfile_wal
+tt_dbfile_wal(const char *path)
+{
+	char name[TT_DBFILE_ASIDE + 8];
+	uint8_t header[32];
+	bool garbage;
+	int fd;
+
+	if (dbfile_size(path, "-wal") <= (int64_t)sizeof header)
+		return TT_DBFILE_WAL_FINE;
+	if (dbfile_size(path, "") <= 0)
+		return TT_DBFILE_WAL_ALONE;
+	snprintf(name, sizeof name, "%s-wal", path);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return TT_DBFILE_WAL_FINE;
+	garbage = pread(fd, header, sizeof header, 0) == sizeof header &&
+	    !dbfile_wal_header(header);
+	close(fd);
+	return garbage ? TT_DBFILE_WAL_GARBAGE : TT_DBFILE_WAL_FINE;
+}
+
+/* A name that nothing has yet, neither a file nor a WAL. */
+static void
+dbfile_aside(const char *path, char aside[TT_DBFILE_ASIDE])
+{
+	time_t now = time(NULL);
+	char when[32];
+	struct tm tm;
+	int i = 1;
+
+	strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
+	snprintf(aside, TT_DBFILE_ASIDE, "%s.damaged-%s", path, when);
+	while (dbfile_size(aside, "") >= 0 || dbfile_size(aside, "-wal") >= 0)
+		snprintf(aside, TT_DBFILE_ASIDE, "%s.damaged-%s.%d", path, when, ++i);
+}
+
+/* Renames PATH with SUFFIX behind it; where there is none, nothing. */
+static int
+dbfile_rename(const char *path, const char *suffix, const char *aside,
+    struct tt_error *err)
+{
+	char from[TT_DBFILE_ASIDE + 8], to[TT_DBFILE_ASIDE + 8];
+
+	snprintf(from, sizeof from, "%s%s", path, suffix);
+	snprintf(to, sizeof to, "%s%s", aside, suffix);
+	if (rename(from, to) != 0 && errno != ENOENT)
+		return tt_error_set(err, "%s: cannot be set aside: %s", from,
+		    strerror(errno));
+	return 0;
+}
+
+/* The WAL goes first: should the daemon be killed between the two, a file without it
+ * is found, but never a new file with the WAL of an old one. */
+static int
+dbfile_set_aside(const char *path, bool whole, char aside[TT_DBFILE_ASIDE],
+    struct tt_error *err)
+{
+	char shm[TT_DBFILE_ASIDE + 8];
+
+	dbfile_aside(path, aside);
+	if (dbfile_rename(path, "-wal", aside, err) != 0 ||
+	    (whole && dbfile_rename(path, "", aside, err) != 0))
+		return -1;
+	/* What maps the WAL is made anew. */
+	snprintf(shm, sizeof shm, "%s-shm", path);
+	unlink(shm);
+	dbfile_sync_directory(path);
+	return 0;
+}
+
+int
+tt_dbfile_set_aside(const char *path, char aside[TT_DBFILE_ASIDE], struct tt_error *err)
+{
+	return dbfile_set_aside(path, true, aside, err);
+}
+
+int
+tt_dbfile_set_wal_aside(const char *path, char aside[TT_DBFILE_ASIDE],
+    struct tt_error *err)
+{
+	return dbfile_set_aside(path, false, aside, err);
 }
 
 /* --- the schema ---------------------------------------------------------- */
@@ -175,9 +322,10 @@ tt_dbfile_recent(const char *const *channels, size_t n)
 	char *text;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
+	bool failed;
 
 	if (out == NULL)
-		abort();
+		tt_memory_out();
 	fputs("CREATE VIEW main.recent AS\n"
 	    "SELECT strftime('%Y-%m-%dT%H:%M:%S', f.received_at / 1000000000,\n"
 	    "    'unixepoch') || printf('.%09dZ', f.received_at % 1000000000) AS time,\n"
@@ -199,6 +347,8 @@ tt_dbfile_recent(const char *const *channels, size_t n)
 	fputs("  ORDER BY received_at DESC, id DESC LIMIT 100) AS f\n"
 	    "LEFT JOIN connection AS c ON c.id = f.connection\n"
 	    "ORDER BY f.received_at DESC, f.id DESC", out);
-	fclose(out);
+	failed = ferror(out) != 0;
+	if (fclose(out) != 0 || failed)
+		tt_memory_out();
 	return text;
 }

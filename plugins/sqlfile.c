@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/memory.h"
 #include "plugins/dbfile.h"
 
 #define SQLFILE_WAL (16 << 20)		/* bytes that the WAL may have */
@@ -34,6 +35,9 @@ tt_sql_classify(sqlite3 *handle, int rc)
 	case SQLITE_MISMATCH:
 	case SQLITE_ERROR:		/* of a trigger that somebody made */
 		return TT_SQL_ROW;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return TT_SQL_DAMAGED;
 	case SQLITE_FULL:
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -100,7 +104,7 @@ tt_sql_do(struct tt_sqlfile *file, int64_t *value, const char *format, ...)
 
 	va_start(args, format);
 	if (vasprintf(&sql, format, args) < 0)
-		abort();
+		tt_memory_out();
 	va_end(args);
 	rc = sqlite3_exec(file->handle, sql, value != NULL ? sqlfile_first : NULL,
 	    value, NULL);
@@ -182,9 +186,27 @@ tt_sqlfile_open(struct tt_sqlfile *file, bool full,
 	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 	result = rc == SQLITE_OK ? sqlfile_set_up(file, full, make_schema, arg, err) :
 	    tt_sql_error(file, rc, err);
-	if (result != TT_SQL_OK)
+	/* Ours can be written (that was looked at before), and its tables have the
+	 * columns that they were made with: else its bytes have changed. */
+	if (result == TT_SQL_ROW ||
+	    (result == TT_SQL_FAILED &&
+	    sqlite3_extended_errcode(file->handle) == SQLITE_READONLY &&
+	    tt_dbfile_format(file->path) > 2))
+		result = TT_SQL_DAMAGED;
+	if (result == TT_SQL_DAMAGED)
+		tt_sqlfile_abandon(file);
+	else if (result != TT_SQL_OK)
 		tt_sqlfile_close(file);
 	return result;
+}
+
+void
+tt_sqlfile_abandon(struct tt_sqlfile *file)
+{
+	if (file->handle != NULL)
+		sqlite3_db_config(file->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+		    NULL);
+	tt_sqlfile_close(file);
 }
 
 void

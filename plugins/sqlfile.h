@@ -19,6 +19,7 @@ enum tt_sql_result {
 	TT_SQL_BROKEN,		/* reading or writing failed: the handle is of no use */
 	TT_SQL_FAILED,		/* nothing was written, and trying again is no use */
 	TT_SQL_ROW,		/* a row is refused, and the rest may be written */
+	TT_SQL_DAMAGED,		/* the file is not what was written */
 };
 
 struct tt_sqlfile {
@@ -30,13 +31,17 @@ struct tt_sqlfile {
 /* Opens the file, or makes it, in WAL mode: a commit is synced, or else (FULL false)
  * may be lost with the power.  MAKE_SCHEMA is called with ARG for the first
  * transaction, before the file is in WAL mode.  Whether the file is ours must be
- * known before.  What is not OK has closed it, with ERR set. */
+ * known before.  What is not OK has closed it, with ERR set; DAMAGED has left it as it
+ * is, with its WAL. */
 int tt_sqlfile_open(struct tt_sqlfile *file, bool full,
     int (*make_schema)(void *arg, struct tt_error *err), void *arg,
     struct tt_error *err);
 
 /* Closes it: all statements must have been finalized. */
 void tt_sqlfile_close(struct tt_sqlfile *file);
+
+/* The same for a file that is damaged: it is left as it is, with its WAL beside it. */
+void tt_sqlfile_abandon(struct tt_sqlfile *file);
 
 /* Moves the WAL into the file if it is over 16 MiB.  Returns OK where it could not
  * be done now. */

@@ -55,7 +55,7 @@ struct tt_sqlite {
 static enum tt_sqlite_result
 sqlite_public(int result)
 {
-	return result == TT_SQL_ROW ? TT_SQLITE_FAILED : (enum tt_sqlite_result)result;
+	return result > TT_SQL_FAILED ? TT_SQLITE_FAILED : (enum tt_sqlite_result)result;
 }
 
 /* --- the feed ------------------------------------------------------------ */
@@ -362,7 +362,8 @@ tt_sqlite_open(struct tt_sqlite *db, struct tt_error *err)
 {
 	int rc, result;
 
-	if (tt_dbfile_check(db->file.path, err) != 0)
+	if (tt_dbfile_check(db->file.path, TT_DBFILE_APPLICATION, TT_DBFILE_VERSION,
+	    err) != 0)
 		return TT_SQLITE_FAILED;
 	result = tt_sqlfile_open(&db->file, db->full, sqlite_make_schema, db, err);
 	if (result != TT_SQL_OK)

@@ -433,6 +433,12 @@ tcp_connection_check_users(struct tt_check *check, const struct tt_node *node,
 			    "or ack: none here", "%s may drop frames (queue.when_full), "
 			    "and the device is to be told that all are safe",
 			    user->path);
+		if (user->durable && user->schema->drops != NULL &&
+		    user->schema->drops(user))
+			tt_check_error(check, "ack", "spool without age and with "
+			    "when_full: block there, or ack: none here", "%s may drop "
+			    "frames (spool.age, spool.when_full), and the device is to "
+			    "be told that all are safe", user->path);
 		if (!user->schema->leaf && !(user->schema->flags & TT_CONSUMES))
 			tcp_connection_check_users(check, user,
 			    user->in_channel[c->users[i].in], NULL);

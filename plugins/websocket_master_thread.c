@@ -2,35 +2,60 @@
  *
  * The master keeps the log of what came: it appends each batch, with the positions
  * of its frames, and wakes the destinations, which read the log by their cursors.
- * A batch is done when the slowest of them has it confirmed; until then it stands in
- * the master's queue, whose limit closes the taps. */
+ * A batch is done when the slowest of them has it confirmed, or when the spool has it
+ * on disk; until then it stands in the master's queue, whose limit closes the taps. */
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/taskthread.h"
 #include "plugins/kinds.h"
+#include "plugins/spool.h"
 #include "plugins/wslog.h"
 #include "plugins/wsoptions.h"
+
+/* What is held in memory beside the queue is at most this part of daemon.memory. */
+#define WEBSOCKET_MASTER_HELD 8
+
+struct websocket_master_config {
+	struct tt_spool_config spool;
+};
 
 /* A cursor belongs to the log: it stays when its destination has ended, and keeps
  * what that has not confirmed. */
 struct websocket_master_cursor {
 	struct tt_wscursor cursor;	/* first: this is what is handed out */
 	struct websocket_master_cursor *next;
+	struct tt_thread *child;	/* whose it is now */
 };
 
 struct websocket_master {
 	struct tt_thread thread;
 	struct tt_wslog log;
 	struct websocket_master_cursor *cursors;
+	unsigned n_cursors;
 	struct tt_task release;
+	struct tt_spool *spool;		/* or NULL */
+};
+
+static const struct tt_option websocket_master_options[] = {
+	{ .name = "spool", .type = TT_OPT_GROUP, .group = tt_spool_options,
+	  .standard = "{}", .off = true,
+	  .offset = offsetof(struct websocket_master_config, spool),
+	  .help = "keeps on disk what the destinations have not confirmed" },
+	TT_OPTIONS_END
 };
 
 static void
 websocket_master_release(struct websocket_master *m)
 {
+	int64_t most = m->thread.node->queue.bytes;
 	unsigned n = tt_wslog_release(&m->log);
 
+	if (most > tt_memory(&m->thread)->limit / WEBSOCKET_MASTER_HELD)
+		most = tt_memory(&m->thread)->limit / WEBSOCKET_MASTER_HELD;
+	tt_wslog_evict(&m->log, most);
 	if (n > 0)
 		tt_done(&m->thread, n);
 }
@@ -38,8 +63,12 @@ websocket_master_release(struct websocket_master *m)
 static void
 websocket_master_release_task(struct tt_task *task)
 {
-	websocket_master_release((struct websocket_master *)(void *)((char *)task -
-	    offsetof(struct websocket_master, release)));
+	struct websocket_master *m = (struct websocket_master *)(void *)((char *)task -
+	    offsetof(struct websocket_master, release));
+
+	websocket_master_release(m);
+	if (m->spool != NULL)
+		tt_spool_look(m->spool, false);
 }
 
 static void
@@ -51,16 +80,105 @@ websocket_master_confirmed(struct tt_wslog *log)
 	tt_task_reschedule(&m->release);
 }
 
+/* --- the spool ----------------------------------------------------------- */
+
+static void
+websocket_master_opened(struct tt_thread *self, const struct tt_error *err)
+{
+	struct websocket_master *m = (struct websocket_master *)self;
+	uint64_t next = err == NULL ? tt_spool_next(m->spool) : 0;
+
+	/* A spool of another state_dir may be ahead of the numbers of this one. */
+	if (m->log.next < next)
+		m->log.next = next;
+	m->log.base = m->log.next;
+	m->log.old_end = next;
+	m->log.old_frames = err == NULL ? tt_spool_frames(m->spool) : 0;
+	tt_wslog_stored(&m->log, next > 0 ? next : 1);
+	tt_entered(self, err);
+}
+
+static void
+websocket_master_stored(struct tt_thread *self)
+{
+	websocket_master_release((struct websocket_master *)self);
+}
+
+/* What was on disk and not confirmed is dropped: it left the queue long ago. */
+static void
+websocket_master_gone(struct tt_thread *self, bool removed, uint64_t frames)
+{
+	tt_count_gone(self, removed ? TT_REASON_REMOVED : TT_REASON_DROP_OLDEST, frames);
+}
+
+static struct tt_thread *
+websocket_master_child(const struct tt_wscursor *c)
+{
+	return ((const struct websocket_master_cursor *)(const void *)c)->child;
+}
+
+static void
+websocket_master_read(struct tt_thread *self, struct tt_wscursor *c)
+{
+	struct tt_thread *child = websocket_master_child(c);
+
+	(void)self;
+	if (child != NULL)
+		tt_send_child(child, 0, NULL);
+}
+
+static const struct tt_spool_events websocket_master_spool = {
+	.opened = websocket_master_opened,
+	.stored = websocket_master_stored,
+	.read = websocket_master_read,
+	.gone = websocket_master_gone,
+	.failed = tt_fail,
+	.closed = tt_exit,
+};
+
+static void
+websocket_master_starved(struct tt_wslog *log, struct tt_wscursor *c)
+{
+	struct websocket_master *m = (struct websocket_master *)(void *)((char *)log -
+	    offsetof(struct websocket_master, log));
+
+	tt_spool_read(m->spool, c);
+}
+
+static void
+websocket_master_refused(struct tt_wslog *log, const struct tt_batch *batch, uint32_t i,
+    const char *reason)
+{
+	struct websocket_master *m = (struct websocket_master *)(void *)((char *)log -
+	    offsetof(struct websocket_master, log));
+
+	if (m->spool != NULL)
+		tt_spool_refuse(m->spool, batch, i, reason);
+}
+
+/* --- life ---------------------------------------------------------------- */
+
 static int
 websocket_master_enter(struct tt_thread *self, struct tt_error *err)
 {
 	struct websocket_master *m = (struct websocket_master *)self;
+	const struct websocket_master_config *c = self->config;
 	uint64_t first = tt_position_range(self, err);
+	char name[PATH_MAX], path[PATH_MAX];
 
 	tt_wslog_init(&m->log, first);
 	m->log.confirmed = websocket_master_confirmed;
+	m->log.starved = websocket_master_starved;
+	m->log.refused = websocket_master_refused;
 	tt_task_init(&m->release, self, websocket_master_release_task);
-	return first > 0 ? 0 : -1;
+	if (first == 0 || !c->spool.given)
+		return first > 0 ? 0 : -1;
+	tt_spool_name(self->node, &c->spool, name, sizeof name);
+	if (tt_state_path(self, name, path, sizeof path) == NULL)
+		return tt_error_set(err, "%.64s...: longer than a path may be", name);
+	m->spool = tt_spool_open(self, &m->log, &c->spool, path,
+	    &websocket_master_spool);
+	return TT_LATER;
 }
 
 static void
@@ -70,7 +188,9 @@ websocket_master_exit(struct tt_thread *self)
 	struct websocket_master_cursor *c;
 
 	tt_task_cancel(&m->release);
+	/* What was read from the spool is charged to it. */
 	tt_wslog_finish(&m->log);
+	tt_spool_destroy(m->spool);
 	while ((c = m->cursors) != NULL) {
 		m->cursors = c->next;
 		free(c);
@@ -81,12 +201,43 @@ static void
 websocket_master_child_entering(struct tt_thread *self, struct tt_thread *child)
 {
 	struct websocket_master *m = (struct websocket_master *)self;
-	struct websocket_master_cursor *c = tt_xcalloc(1, sizeof *c);
+	struct websocket_master_cursor *c = m->cursors;
 
-	tt_wscursor_attach(&c->cursor, &m->log);
-	c->next = m->cursors;
-	m->cursors = c;
+	/* One that is started again goes on where it was. */
+	while (c != NULL && strcmp(c->cursor.node, child->node->path) != 0)
+		c = c->next;
+	if (c == NULL) {
+		c = tt_xcalloc(1, sizeof *c);
+		if (m->spool != NULL)
+			tt_spool_attach(m->spool, &c->cursor, child->node->path);
+		else
+			tt_wscursor_attach(&c->cursor, &m->log);
+		c->cursor.node = child->node->path;
+		c->next = m->cursors;
+		m->cursors = c;
+		if (++m->n_cursors == self->node->n_children && m->spool != NULL)
+			tt_spool_complete(m->spool);
+	} else {
+		tt_wscursor_rewind(&c->cursor);
+	}
+	c->cursor.away = true;
+	c->child = child;
 	child->handed = &c->cursor;
+}
+
+static void
+websocket_master_child_closed(struct tt_thread *self, struct tt_thread *child,
+    enum tt_reason reason)
+{
+	struct websocket_master *m = (struct websocket_master *)self;
+	struct websocket_master_cursor *c;
+
+	(void)reason;
+	for (c = m->cursors; c != NULL; c = c->next)
+		if (c->child == child) {
+			c->child = NULL;
+			c->cursor.away = true;
+		}
 }
 
 /* The policy drop_oldest: what waits has all been taken, so it is dropped from the
@@ -100,7 +251,7 @@ websocket_master_make_room(struct websocket_master *m)
 
 	if (limit->when_full != TT_DROP_OLDEST)
 		return;
-	while (m->log.head != m->log.tail && (q->bytes > limit->bytes ||
+	while (m->log.done != m->log.tail && (q->bytes > limit->bytes ||
 	    (limit->frames > 0 && q->frames > (uint64_t)limit->frames))) {
 		n = tt_wslog_drop(&m->log);
 		tt_count_refused(&m->thread, TT_REASON_DROP_OLDEST, n);
@@ -124,18 +275,42 @@ websocket_master_signal_handler(struct tt_thread *self, const struct tt_signal *
 		if (tt_wscursor_behind(c) == 0)
 			tt_send_child(child, 0, NULL);
 	}
+	m->log.now = tt_now(self);
 	tt_wslog_append(&m->log, batch, sig->channel, batch->n, batch->bytes);
 	if (m->log.cursors == NULL || batch->n == 0)
 		websocket_master_release(m);
 	websocket_master_make_room(m);
+	if (m->spool != NULL)
+		tt_spool_look(m->spool, false);
+}
+
+static void
+websocket_master_drain(struct tt_thread *self)
+{
+	struct websocket_master *m = (struct websocket_master *)self;
+
+	if (m->spool != NULL)
+		tt_spool_look(m->spool, true);
+}
+
+static bool
+websocket_master_closing(struct tt_thread *self)
+{
+	struct websocket_master *m = (struct websocket_master *)self;
+
+	if (m->spool == NULL)
+		return true;
+	tt_spool_close(m->spool);
+	return false;
 }
 
 static bool
 websocket_master_durable(const struct tt_node *node)
 {
+	const struct websocket_master_config *mine = node->config;
 	const struct tt_wsconfig *c;
 
-	for (unsigned i = 0; i < node->n_children; i++) {
+	for (unsigned i = 0; i < node->n_children && !mine->spool.given; i++) {
 		c = node->children[i]->config;
 		if (c->ack == TT_WSACK_NONE)
 			return false;
@@ -143,10 +318,19 @@ websocket_master_durable(const struct tt_node *node)
 	return node->n_children > 0;
 }
 
+static bool
+websocket_master_drops(const struct tt_node *node)
+{
+	const struct websocket_master_config *c = node->config;
+
+	return c->spool.given && (c->spool.age > 0 || c->spool.when_full != TT_BLOCK);
+}
+
 /* The loop and OpenSSL, which all share, and the log's entries beside the queue. */
 static int64_t
 websocket_master_resident(const struct tt_node *node)
 {
+	const struct websocket_master_config *mine = node->config;
 	int64_t sum = 512 << 10;
 	const struct tt_wsconfig *c;
 	bool tls = false;
@@ -157,6 +341,10 @@ websocket_master_resident(const struct tt_node *node)
 	}
 	sum += node->queue.bytes / (int64_t)sizeof(struct tt_batch) *
 	    2 * (int64_t)sizeof(struct tt_wsentry);
+	/* What is held counts in daemon.memory; what is read again does not. */
+	if (mine->spool.given)
+		sum += TT_SPOOL_RESIDENT + node->frame_max +
+		    node->n_children * (TT_SPOOL_READER + node->frame_max);
 	return sum + (tls ? 8 << 20 : 0);
 }
 
@@ -171,6 +359,17 @@ websocket_master_check_tree(struct tt_check *check, void *config)
 		    "has no WebSocketSubThread: what it takes would go nowhere");
 }
 
+static bool
+websocket_master_claims(const struct tt_node *node, size_t i, char *buf, size_t size)
+{
+	const struct websocket_master_config *c = node->config;
+
+	if (i > 0 || !c->spool.given)
+		return false;
+	tt_spool_name(node, &c->spool, buf, size);
+	return true;
+}
+
 const struct tt_kind tt_websocket_master_thread = {
 	.schema = {
 		.name		= "WebsocketMasterThread",
@@ -178,8 +377,12 @@ const struct tt_kind tt_websocket_master_thread = {
 		.in		= "data",
 		.closed		= "WebSocketSubThread",
 		.flags		= TT_KEEPS | TT_CONSUMES | TT_MAIN | TT_ANY,
+		.options	= websocket_master_options,
+		.config_size	= sizeof(struct websocket_master_config),
+		.claims		= websocket_master_claims,
 		.check_tree	= websocket_master_check_tree,
 		.durable	= websocket_master_durable,
+		.drops		= websocket_master_drops,
 		.resident	= websocket_master_resident,
 	},
 	.size			= sizeof(struct websocket_master),
@@ -187,4 +390,8 @@ const struct tt_kind tt_websocket_master_thread = {
 	.exit			= websocket_master_exit,
 	.signal_handler		= websocket_master_signal_handler,
 	.child_entering		= websocket_master_child_entering,
+	.child_closed		= websocket_master_child_closed,
+	.drain			= websocket_master_drain,
+	.closing		= websocket_master_closing,
+	.hurry			= tt_exit,
 };

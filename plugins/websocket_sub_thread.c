@@ -88,7 +88,7 @@ websocket_sub_log(struct websocket_sub *s, enum tt_log_level level, const char *
 	tt_log(level, tt_info(&s->thread, path, sizeof path),
 	    "%s %s%s%s, %" PRIu64 " frames wait", what, s->where,
 	    reason != NULL ? ": " : "", reason != NULL ? reason : "",
-	    s->cursor->log->next - s->cursor->confirmed);
+	    tt_wscursor_frames(s->cursor));
 }
 
 /* Hands what has been added up to the counters. */
@@ -208,7 +208,7 @@ websocket_sub_lost(struct websocket_sub *s, const char *reason)
 	tt_wscursor_rewind(s->cursor);
 	websocket_sub_log(s, news ? TT_LOG_WARNING : TT_LOG_DEBUG,
 	    was_open ? "lost the connection to" : "no connection to", reason);
-	s->away = true;
+	s->away = s->cursor->away = true;
 	if (reason != s->reason)
 		snprintf(s->reason, sizeof s->reason, "%s", reason);
 	websocket_sub_rest(s);
@@ -301,7 +301,7 @@ websocket_sub_message(void *arg, bool binary, const char *text, size_t size)
 		websocket_sub_close(s, 1008, "what it sends is no `ack N`");
 		return;
 	}
-	if (n >= s->cursor->seen) {
+	if (n >= s->cursor->legal) {
 		websocket_sub_close(s, 1008, "it acknowledges what was never sent");
 		return;
 	}
@@ -326,6 +326,8 @@ websocket_sub_refused(void *arg, const struct tt_wsitem *item,
 
 	tt_count_in(&s->thread, 1, length);
 	tt_count_refused(&s->thread, reason, 1);
+	s->cursor->log->refused(s->cursor->log, item->batch, item->i,
+	    tt_reason_name(reason));
 	if (!tt_log_limit(&s->refusals, tt_now(&s->thread), WEBSOCKET_SUB_REFUSALS,
 	    &left_out))
 		return;
@@ -552,6 +554,7 @@ websocket_sub_opened(void *arg)
 
 	tt_timer_stop(&s->deadline);
 	s->state = WEBSOCKET_SUB_OPEN;
+	s->cursor->away = false;
 	s->opened_at = tt_now(&s->thread);
 	s->proven = false;
 	s->sender.load = s->acked = 0;

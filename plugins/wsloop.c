@@ -379,7 +379,7 @@ static bool
 wsclient_is_loss(const char *text, size_t size)
 {
 	static const char *const losses[] = { "Closed before conn", "Peer hung up",
-		"connect SSL", "connect SYSCALL", "read failed" };
+		"connect SSL", "connect SYSCALL", "read failed", "Unable to connect" };
 
 	for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
 		if (size >= strlen(losses[i]) &&
@@ -617,9 +617,11 @@ wsloop_create(struct tt_thread *self, const struct tt_wssetup *setup,
 {
 	struct tt_wsloop *loop = tt_xcalloc(1, sizeof *loop);
 	void *loops[1] = { &loop->uv };
-	struct lws_context_creation_info info;
+	struct lws_context_creation_info info = { 0 };
 
-	memset(&info, 0, sizeof info);
+	/* Both crash where memory is out, here and there. */
+	uv_replace_allocator(tt_xmalloc, tt_xrealloc, tt_xcalloc, free);
+	lws_set_allocator(tt_xallocate);
 	info.port = CONTEXT_PORT_NO_LISTEN;
 	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
 	    (setup->tls_anywhere ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0);

@@ -25,28 +25,21 @@ static void
 wssender_took(struct tt_wssender *s, const struct tt_wsspan *span, uint32_t n,
     uint64_t bytes)
 {
-	uint64_t fresh = tt_wscursor_take(s->cursor, n);
-	const struct tt_slice *slice = &span->batch->slices[span->at + n];
+	uint64_t fresh_bytes;
+	uint64_t fresh = tt_wscursor_take(s->cursor, span, n, bytes, &fresh_bytes);
 
 	s->load += bytes + n;
 	s->resent += n - fresh;
 	s->in_frames += fresh;
-	if (fresh == n)
-		s->in_bytes += bytes;
-	else
-		for (; fresh > 0; fresh--)
-			s->in_bytes += (--slice)->length;
+	s->in_bytes += fresh_bytes;
+	s->next = span->position + n;
 }
 
 /* Frames of a channel that is not wanted. */
 static void
 wssender_pass(struct tt_wssender *s, const struct tt_wsspan *span)
 {
-	uint64_t bytes = 0;
-
-	for (uint32_t i = 0; i < span->n; i++)
-		bytes += span->batch->slices[span->at + i].length;
-	tt_wscursor_pass(s->cursor, span->n, bytes);
+	tt_wscursor_pass(s->cursor, span->n);
 }
 
 /* A frame that cannot be sent counts as safe, and the rest flows. */
@@ -54,9 +47,7 @@ static void
 wssender_refuse(struct tt_wssender *s, const struct tt_wsitem *item,
     enum tt_wsformat_verdict verdict)
 {
-	uint32_t length = item->batch->slices[item->i].length;
-
-	if (tt_wscursor_pass(s->cursor, 1, length) > 0)
+	if (tt_wscursor_pass(s->cursor, 1) > 0)
 		s->refused(s->arg, item, verdict);
 }
 
@@ -108,6 +99,9 @@ tt_wssender_fill(struct tt_wssender *s, uint64_t limit)
 
 	s->block.used = 0;
 	while (s->load - before < limit && tt_wscursor_peek(s->cursor, &span)) {
+		/* A message holds consecutive positions only. */
+		if (span.position != s->next)
+			tt_wsformat_close(&s->format, &s->block);
 		if (!s->takes[span.channel]) {
 			tt_wsformat_close(&s->format, &s->block);
 			wssender_pass(s, &span);

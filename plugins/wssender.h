@@ -23,6 +23,7 @@ struct tt_wssender {
 	/* Frames that were sent for the first time, their payload, and those that were
 	 * sent again.  For the owner to take and set to 0. */
 	uint64_t in_frames, in_bytes, resent;
+	uint64_t next;			/* position behind the last frame */
 	uint64_t load;			/* payload, and a byte for each frame, in all */
 };
 

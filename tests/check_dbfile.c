@@ -44,7 +44,7 @@ START_TEST(the_header_tells_whose_file_it_is)
 
 	header.bytes[headers[_i].at] = headers[_i].byte;
 	ck_assert_int_eq(write(fd, &header, sizeof header), sizeof header);
-	r = tt_dbfile_check(path, &err);
+	r = tt_dbfile_check(path, TT_DBFILE_APPLICATION, TT_DBFILE_VERSION, &err);
 	ck_assert_int_eq(r, headers[_i].says == NULL ? 0 : -1);
 	if (headers[_i].says != NULL) {
 		ck_assert_ptr_nonnull(strstr(err.text, path));
@@ -60,10 +60,10 @@ START_TEST(what_is_not_there_yet_may_be_made)
 {
 	struct tt_error err = { "" };
 
-	ck_assert_int_eq(tt_dbfile_check("/tmp/check_dbfile.none", &err), 0);
-	ck_assert_int_eq(tt_dbfile_check("/tmp/check_dbfile.none/x.db", &err), -1);
+	ck_assert_int_eq(tt_dbfile_check("/tmp/check_dbfile.none", TT_DBFILE_APPLICATION, TT_DBFILE_VERSION, &err), 0);
+	ck_assert_int_eq(tt_dbfile_check("/tmp/check_dbfile.none/x.db", TT_DBFILE_APPLICATION, TT_DBFILE_VERSION, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.text, "No such file or directory"));
-	ck_assert_int_eq(tt_dbfile_check("/dev/null/x.db", &err), -1);
+	ck_assert_int_eq(tt_dbfile_check("/dev/null/x.db", TT_DBFILE_APPLICATION, TT_DBFILE_VERSION, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.text, "not a directory"));
 }
 END_TEST

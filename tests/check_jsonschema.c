@@ -42,7 +42,8 @@ START_TEST(the_shipped_file_is_what_the_tables_say)
 	n = fread(shipped, 1, (1 << 20) - 1, in);
 	fclose(in);
 	ck_assert_msg(n == strlen(text) && memcmp(shipped, text, n) == 0,
-	    "make it anew: taskthreadd --schema > config/taskthread.schema.json");
+	    "make it anew: build/taskthreadd --schema > "
+	    "config/taskthread.schema.json");
 	free(shipped);
 	free(text);
 }
@@ -69,12 +70,25 @@ jsonschema_part(json_t *root, const char *path)
 static const struct {
 	const char *path, *json;
 } jsonschema_parts[] = {
-	{ "required", "[\"taskthread\"]" },
+	{ "$id", "\"urn:taskthread:hierarchy:1\"" },
+	/* What has no version is a part, which another file includes. */
+	{ "required", NULL },
+	{ "if", "{\"required\": [\"taskthread\"]}" },
+	{ "then>anyOf>0", "{\"required\": [\"MasterThread\"]}" },
+	{ "then>anyOf>1", "{\"required\": [\"include\"]}" },
+	{ "then>anyOf>2>not>propertyNames>not>pattern", "\"^MasterThread \"" },
 	{ "additionalProperties", "false" },
 	{ "properties>MasterThread", "{\"$ref\": \"#/$defs/MasterThread\"}" },
 	{ "patternProperties>^MasterThread [A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
 	  "{\"$ref\": \"#/$defs/MasterThread\"}" },
 	{ "patternProperties>^x-", "true" },
+	/* One of a kind that stands once: not with a name, if there is one without. */
+	{ "dependentSchemas>MasterThread", "{\"patternProperties\": "
+	  "{\"^MasterThread [A-Za-z0-9][A-Za-z0-9_.-]{0,63}$\": false}}" },
+	{ "$defs>TCPServerThread>dependentSchemas>TCPConnectionThread",
+	  "{\"patternProperties\": "
+	  "{\"^TCPConnectionThread [A-Za-z0-9][A-Za-z0-9_.-]{0,63}$\": false}}" },
+	{ "$defs>MasterThread>dependentSchemas", NULL },
 	{ "$defs>MasterThread>type", "[\"object\", \"null\"]" },
 	{ "$defs>MasterThread>properties>IN", NULL },
 	{ "$defs>MasterThread>properties>UP", NULL },
@@ -100,19 +114,33 @@ static const struct {
 	/* Options. */
 	{ "$defs>DatabaseThread>type", "\"object\"" },
 	{ "$defs>DatabaseThread>required", "[\"path\"]" },
-	{ "$defs>DatabaseThread>properties>queue>title", "\"queue\"" },
+	{ "$defs>DatabaseThread>properties>queue>$ref", "\"#/$defs/queue\"" },
+	{ "$defs>queue>title", "\"queue\"" },
+	{ "$defs>queue_2", NULL },
 	{ "$defs>MasterThread>properties>queue", NULL },
 	{ "$defs>TCPServerThread>properties>max_connections>minimum", "1" },
 	{ "$defs>TCPServerThread>properties>max_connections>maximum", "100000" },
-	{ "$defs>TCPServerThread>properties>max_connections>default", "\"10000\"" },
+	{ "$defs>TCPServerThread>properties>max_connections>default", "10000" },
+	{ "$defs>TCPServerThread>properties>max_connections>$ref",
+	  "\"#/$defs/number\"" },
 	{ "$defs>TCPConnectionThread>properties>ack>anyOf>0>enum",
 	  "[\"none\", \"count64\", \"line\"]" },
 	{ "$defs>DataProcessorThread>properties>frame_timeout>anyOf>0>enum",
 	  "[\"off\", false]" },
-	{ "$defs>DataProcessorThread>properties>framing>anyOf>1>required",
-	  "[\"type\"]" },
-	{ "$defs>DataProcessorThread>properties>framing>anyOf>1>additionalProperties",
-	  "false" },
+	{ "$defs>DataProcessorThread>properties>frame_timeout>anyOf>1",
+	  "{\"$ref\": \"#/$defs/duration\"}" },
+	{ "$defs>DataProcessorThread>properties>frame_timeout>description",
+	  "\"from a frame's first byte; 1ms or more, or off; default 30s; may be changed "
+	  "while it runs\"" },
+	{ "$defs>DataProcessorThread>properties>framing>anyOf>1",
+	  "{\"$ref\": \"#/$defs/framing\"}" },
+	{ "$defs>framing>required", "[\"type\"]" },
+	{ "$defs>framing>additionalProperties", "false" },
+	/* A delimiter of no byte is none, in either form. */
+	{ "$defs>framing>properties>bytes>minLength", "1" },
+	{ "$defs>framing>properties>bytes>properties>hex", "{\"pattern\": \"[^ ]\"}" },
+	{ "$defs>switch>anyOf>0>enum",
+	  "[true, false, \"yes\", \"no\", \"on\", \"off\"]" },
 	{ "$defs>TimerThread>properties>IN", NULL },
 	{ "$defs>TimerThread>properties>UP>default", "\"data\"" },
 	{ "$defs>TimerThread>properties>UP>anyOf>1>maxItems", "1" },

@@ -37,8 +37,10 @@ Suite *check_route_suite(void);
 Suite *check_said_suite(void);
 Suite *check_show_suite(void);
 Suite *check_sources_suite(void);
+Suite *check_spoolfile_suite(void);
 Suite *check_sqlite_suite(void);
 Suite *check_stats_suite(void);
+Suite *check_status_suite(void);
 Suite *check_syntax_suite(void);
 Suite *check_tap_suite(void);
 Suite *check_task_suite(void);
@@ -81,8 +83,10 @@ static Suite *(*const suites[])(void) = {
 	check_said_suite,
 	check_show_suite,
 	check_sources_suite,
+	check_spoolfile_suite,
 	check_sqlite_suite,
 	check_stats_suite,
+	check_status_suite,
 	check_syntax_suite,
 	check_tap_suite,
 	check_task_suite,

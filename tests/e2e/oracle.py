@@ -304,9 +304,17 @@ class Node:
             value = value.get(name) if isinstance(value, Map) else None
         return value.value() if isinstance(value, Scalar) and not value.unknown else None
 
+    def has_spool(self):
+        return self.kind == "WebsocketMasterThread" and self.option("spool") not in ("off", "no", "false")
+
     def is_durable(self):
         return (self.kind == "DatabaseThread" or self.kind == "WebsocketMasterThread" and bool(self.children)
-                and all(c.option("ack") != "none" for c in self.children))
+                and (self.has_spool() or all(c.option("ack") != "none" for c in self.children)))
+
+    def drops(self):
+        return (self.option("queue", "when_full") in ("drop_oldest", "drop_newest")
+                or self.has_spool() and (self.option("spool", "age") not in (None, "off")
+                                         or self.option("spool", "when_full") == "drop_oldest"))
 
 
 def is_kind(key):
@@ -497,7 +505,7 @@ def check_ack(node, said):
     if not durable:
         said.append(("ack", node.path + " has no durable user"))
     for u in durable:
-        if u.option("queue", "when_full") in ("drop_oldest", "drop_newest"):
+        if u.drops():
             said.append(("ack", u.path + " drops"))
 
 
@@ -544,8 +552,8 @@ def check_claims(nodes, state_dir, said):
     for node in nodes:
         if node.unknown:
             continue
-        path = node.option("path")
-        if node.kind == "DatabaseThread" and path:
+        path = node.option("spool", "path") if node.has_spool() else node.option("path")
+        if node.kind in ("DatabaseThread", "WebsocketMasterThread") and path:
             path = re.sub(r"/\.(?=/|$)", "", os.path.join(state_dir, path))
             files[re.sub("//+", "/", path)] += 1
         elif node.kind == "TCPServerThread" and node.options.get("listen"):

@@ -1,43 +1,13 @@
 #!/usr/bin/python3
 """What goes wrong with a database: a full disk, rows that it refuses, tables that
 somebody takes away."""
-import contextlib
 import os
-import shutil
 import sqlite3
-import subprocess
-import tempfile
 import threading
 import time
 
 import tt
-
-
-@contextlib.contextmanager
-def disk(size):
-    """A directory on a file system of its own that holds SIZE."""
-    at = tempfile.mkdtemp(prefix="taskthread-disk-")
-    try:
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=" + size, "tmpfs", at],
-                          capture_output=True).returncode != 0:
-            raise tt.Skip("may not mount a small file system")
-        try:
-            yield at
-        finally:
-            subprocess.run(["umount", "-l", at], check=True)
-    finally:
-        shutil.rmtree(at, ignore_errors=True)
-
-
-def fill(at):
-    """Takes all room that is left; returns the file to be deleted."""
-    name = os.path.join(at, "fill")
-    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    with contextlib.suppress(OSError):
-        while True:
-            os.write(fd, bytes(4096))
-    os.close(fd)
-    return name
+from faulty import disk, fill, remount
 
 
 def own_lines(d, pattern):
@@ -78,7 +48,7 @@ def test_a_full_disk_lets_devices_wait_and_loses_nothing():
         time.sleep(2)
         assert d.cpu() - cpu < 0.1
         assert len(own_lines(d, "full")) <= 2, "once a change"
-        subprocess.run(["mount", "-o", "remount,size=100m", at], check=True)
+        remount(at, "size=100m")
         d.wait_log("works again")
         writer.join()
         reader.join()
@@ -117,6 +87,11 @@ def test_refused_rows_are_counted_logged_and_safe():
         assert d.last.sum("refused_frames_total", node="DatabaseThread", reason="database") == 500
         assert d.last.dropped(node="DatabaseThread", reason="database") == 500
         assert d.rows("select count(*), min(seq), max(seq) from data") == [(500, 1, 500)]
+        assert d.rows("select connection, seq, payload from refused order by rowid") == \
+            [(1, i + 501, b"%d" % i) for i in range(500)]
+        assert d.rows("select distinct typeof(received_at), reason from refused") == \
+            [("integer", "UNIQUE constraint failed: data.payload")]
+        assert {r[0] for r in d.rows("select channel from recent")} == {"data"}
         assert d.find(r"501 to 1000 of connection 1\b")
 
 

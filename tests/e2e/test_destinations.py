@@ -10,6 +10,11 @@ LINE = b"x" * 200
 FAST = "connect_timeout: 1s, ack_timeout: 1s, backoff: 50ms..200ms"
 
 
+def tree(*args, **more):
+    """Its frames wait in memory only: what the destination does is felt by the device."""
+    return tt.tree(*args, **dict({"master": "spool: off"}, **more))
+
+
 class Flood(threading.Thread):
     """A device that sends as fast as it may, until it is told to end."""
 
@@ -68,7 +73,7 @@ def check_all(dest, sent):
 def bad_for_a_while(mode, more=FAST):
     """The destination is bad from the start; then it is good."""
     with tt.Destination(mode) as dest:
-        with tt.Daemon(tt.tree(urls=[dest.url], sub=more, daemon="memory: 16MiB")) as d:
+        with tt.Daemon(tree(urls=[dest.url], sub=more, daemon="memory: 16MiB")) as d:
             flood = Flood(d.port)
             tt.until("the device to wait", stuck(flood))
             assert d.stats().check().dropped() == 0
@@ -133,7 +138,7 @@ def test_it_swallows_pings():
 
 def test_it_goes_away_and_comes_back_under_load():
     with tt.Destination() as dest:
-        with tt.Daemon(tt.tree(urls=[dest.url], sub=FAST)) as d:
+        with tt.Daemon(tree(urls=[dest.url], sub=FAST)) as d:
             flood = Flood(d.port)
             for _ in range(3):
                 n = len(dest.messages)
@@ -167,7 +172,7 @@ def test_an_address_that_drops_packets_fails_by_our_deadline():
         s.connect_ex(full.getsockname())
         fill.append(s)
     url = "ws://127.0.0.1:%d/" % full.getsockname()[1]
-    with tt.Daemon(tt.tree(urls=[url], sub="connect_timeout: 300ms, backoff: 50ms..100ms")) as d:
+    with tt.Daemon(tree(urls=[url], sub="connect_timeout: 300ms, backoff: 50ms..100ms")) as d:
         d.wait_log(r"WebSocketSubThread d0: no connection .*within connect_timeout")
         tt.send_and_close(d.port, b"x\n")
         tt.until("the row", lambda: d.rows("select count(*) from data") == [(1,)])
@@ -177,7 +182,7 @@ def test_an_address_that_drops_packets_fails_by_our_deadline():
 
 def hung_up(url, dest, sub=""):
     # No time-out of ours comes to its help.
-    with tt.Daemon(tt.tree(urls=[url], sub="connect_timeout: 1h, ack_timeout: 1h, backoff: 5ms..10ms" + sub)) as d:
+    with tt.Daemon(tree(urls=[url], sub="connect_timeout: 1h, ack_timeout: 1h, backoff: 5ms..10ms" + sub)) as d:
         tt.until("many attempts", lambda: dest.connects > 100)
         # What is first, FIN or reset, is no news.
         assert d.count("no connection to") == 1, "\n".join(d.lines)
@@ -195,7 +200,7 @@ def test_a_hang_up_in_the_handshake_of_tls_is_said_once():
 
 def test_without_a_pong_the_connection_is_made_anew():
     with tt.Destination("no_pong") as dest:
-        with tt.Daemon(tt.tree(urls=[dest.url], sub="ack_timeout: 2500ms, backoff: 5ms..10ms")) as d:
+        with tt.Daemon(tree(urls=[dest.url], sub="ack_timeout: 2500ms, backoff: 5ms..10ms")) as d:
             flood = Flood(d.port)
             tt.until("three connections", lambda: dest.connects >= 3)
             assert d.find("no confirmation within ack_timeout")
@@ -211,7 +216,7 @@ def test_without_a_pong_the_connection_is_made_anew():
 
 def test_without_an_acknowledgement_too_while_data_flows():
     with tt.Destination() as dest:
-        with tt.Daemon(tt.tree(urls=[dest.url], sub="ack: sequence, ack_timeout: 1s, backoff: 5ms..10ms")) as d:
+        with tt.Daemon(tree(urls=[dest.url], sub="ack: sequence, ack_timeout: 1s, backoff: 5ms..10ms")) as d:
             with tt.connect(d.port) as s:
                 end = time.monotonic() + tt.DEADLINE
                 while dest.connects < 3:
@@ -223,7 +228,7 @@ def test_without_an_acknowledgement_too_while_data_flows():
 
 def test_while_it_drains_the_pauses_are_short():
     with tt.Destination("away") as dest:
-        with tt.Daemon(tt.tree(urls=[dest.url], sub="backoff: 1h..1h", daemon="stop_timeout: 1h")) as d:
+        with tt.Daemon(tree(urls=[dest.url], sub="backoff: 1h..1h", daemon="stop_timeout: 1h")) as d:
             d.wait_log("no connection to")
             tt.send_and_close(d.port, b"one\n")
             tt.until("the row", lambda: d.rows("select count(*) from data") == [(1,)])
@@ -235,7 +240,7 @@ def test_while_it_drains_the_pauses_are_short():
 
 
 def test_an_unreachable_destination_does_not_delay_ready():
-    with tt.Destination("away") as dest, tt.Daemon(tt.tree(urls=[dest.url])) as d:
+    with tt.Destination("away") as dest, tt.Daemon(tree(urls=[dest.url])) as d:
         assert d.notify.has("READY=1")
         # nothing is outstanding, so the stop does not wait for it
         assert d.stop() == 0
@@ -243,7 +248,7 @@ def test_an_unreachable_destination_does_not_delay_ready():
 
 def test_a_stop_past_its_deadline_exits_1_and_counts():
     with tt.Destination("away") as dest:
-        with tt.Daemon(tt.tree(urls=[dest.url], daemon="stop_timeout: 500ms")) as d:
+        with tt.Daemon(tree(urls=[dest.url], daemon="stop_timeout: 500ms")) as d:
             tt.send_and_close(d.port, b"one\ntwo\n")
             tt.until("the rows", lambda: d.rows("select count(*) from data") == [(2,)])
             assert d.stop() == 1
@@ -253,7 +258,7 @@ def test_a_stop_past_its_deadline_exits_1_and_counts():
 
 def test_a_second_sigterm_ends_at_once():
     with tt.Destination("away") as dest:
-        with tt.Daemon(tt.tree(urls=[dest.url], daemon="stop_timeout: 1h")) as d:
+        with tt.Daemon(tree(urls=[dest.url], daemon="stop_timeout: 1h")) as d:
             tt.send_and_close(d.port, b"one\n")
             tt.until("the row", lambda: d.rows("select count(*) from data") == [(1,)])
             d.process.terminate()

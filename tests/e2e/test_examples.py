@@ -359,6 +359,7 @@ def test_destinations():
                     ("/etc/taskthread/site7.key", c.client[1]),
                     ("      subprotocol: frames\n", "      subprotocol: frames\n      tls: {ca: %s}\n" % c.ca)]) as x:
         x.sends("")
+        tt.until("all three", lambda: eu.payloads and us.payloads and local.messages)
         x.stop()
         texts, found = objects(eu.payloads)
         assert texts == [("TCPServerThread", "hello")] and found[0]["gateway"] == "site7"

@@ -129,6 +129,19 @@ def life_of_a_service(c):
     assert c.run(*(a.replace("5002", "5003") for a in send)).returncode == 0
     assert c.run("systemctl", "stop", "taskthread").returncode == 0
 
+    # A drain that takes longer than the unit allows is waited for: it asks for that.
+    c.write("/etc/systemd/system/taskthread.service.d/stop.conf", "[Service]\nTimeoutStopSec=1s\n")
+    c.run("systemctl", "daemon-reload")
+    c.write(file, example.replace("\nMasterThread:", "\ndaemon: {stop_timeout: 3s}\nMasterThread:\n"
+                                  "  WebsocketMasterThread:\n    spool: off\n"
+                                  "    WebSocketSubThread: {url: \"ws://127.0.0.1:9/\"}", 1))
+    r = c.run("systemctl", "start", "taskthread")
+    assert r.returncode == 0, r.stderr + journal(c)
+    assert c.run(*send).returncode == 0
+    c.run("systemctl", "stop", "taskthread")
+    state = show(c, "Result", "ExecMainStatus")
+    assert state == {"Result": "exit-code", "ExecMainStatus": "1"}, (state, journal(c))
+
     # A wrong file does not mend itself: no restart.
     c.write(file, example + "  Nonsense: 1\n")
     assert c.run("systemctl", "start", "taskthread").returncode != 0

@@ -240,7 +240,8 @@ def test_count64_needs_a_destination_that_confirms():
     with tempfile.TemporaryDirectory() as directory:
         name = os.path.join(directory, "x.yaml")
         with open(name, "w") as f:
-            f.write(tt.tree(urls=["ws://x/"], sub="ack: none", connection="ack: count64", database="")
+            f.write(tt.tree(urls=["ws://x/"], sub="ack: none", connection="ack: count64", database="",
+                            master="spool: off")
                     .replace("@DIR@", directory))
         assert tt.run("--check", name).returncode == 78
 
@@ -500,7 +501,7 @@ def url(dest, host="localhost"):
 def test_tls_to_a_destination_of_our_own_authority():
     with Certificates() as c, tt.Destination(context=context(*c.server)) as dest:
         frames = [os.urandom(300) for _ in range(2000)] + [os.urandom(500000)]
-        with tt.Daemon(tt.tree(tt.LENGTH, urls=[url(dest)], sub='tls: {ca: "%s"}' % c.ca)) as d:
+        with tt.Daemon(tt.tree(tt.LENGTH, urls=[url(dest)], sub='tls: {ca: "%s"}' % c.ca, master="spool: off")) as d:
             send(d, frames)
             assert d.stop() == 0, d.lines[-5:]
             d.last.check()
@@ -528,7 +529,7 @@ def test_another_name_is_refused():
 
 def test_verification_can_be_turned_off():
     with Certificates() as c, tt.Destination(context=context(*c.server)) as dest:
-        with tt.Daemon(tt.tree(urls=[url(dest, "127.0.0.1")], sub="tls: {verify: off}")) as d:
+        with tt.Daemon(tt.tree(urls=[url(dest, "127.0.0.1")], sub="tls: {verify: off}", master="spool: off")) as d:
             send_one(d)
             assert d.stop() == 0
         assert dest.payloads == [b"x"]
@@ -537,7 +538,7 @@ def test_verification_can_be_turned_off():
 def test_a_client_s_certificate_is_shown():
     with Certificates() as c, tt.Destination(context=context(*c.server, ca=c.ca)) as dest:
         with tt.Daemon(tt.tree(urls=[url(dest)], sub='tls: {ca: "%s", cert: "%s", key: "%s"}' %
-                               (c.ca, *c.client))) as d:
+                               (c.ca, *c.client), master="spool: off")) as d:
             send_one(d)
             assert d.stop() == 0
         assert dest.payloads == [b"x"]
@@ -548,7 +549,7 @@ def test_a_proxy_of_the_environment_is_not_used_and_no_word_is_said_of_it():
     proxy.setblocking(False)
     env = {name: "http://127.0.0.1:%d" % proxy.getsockname()[1] for name in ("http_proxy", "https_proxy", "all_proxy")}
     with Certificates() as c, tt.Destination(context=context(*c.server)) as dest, tt.Destination() as plain:
-        text = tt.tree(tt.LENGTH, urls=[url(dest), plain.url]).replace(
+        text = tt.tree(tt.LENGTH, urls=[url(dest), plain.url], master="spool: off").replace(
             'd0: {url: "%s"' % url(dest), 'd0: {url: "%s", tls: {ca: "%s"}' % (url(dest), c.ca))
         with tt.Daemon(text, env=env) as d:
             send(d, [b"x"])

@@ -289,7 +289,7 @@ def rows(path, sql):
 # --- the file ----------------------------------------------------------------
 
 def tree(framing="newline", listen="127.0.0.1:0", server="", connection="", processor="", urls=(), sub="",
-         database="path: x.db", daemon=""):
+         database="path: x.db", daemon="", master=""):
     """The tree of the main job, with more options for its threads."""
     text = f"""taskthread: 1
 daemon: {{state_dir: "@DIR@"{', ' + daemon if daemon else ''}}}
@@ -304,7 +304,7 @@ MasterThread:
         {processor}
 """
     if urls:
-        text += "  WebsocketMasterThread:\n"
+        text += "  WebsocketMasterThread:\n" + ("    %s\n" % master if master else "")
         for i, url in enumerate(urls):
             text += f'    WebSocketSubThread d{i}: {{url: "{url}"{", " + sub if sub else ""}}}\n'
     if database:
