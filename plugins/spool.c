@@ -218,6 +218,7 @@ spool_works(struct tt_spool *s)
 	s->broken = 0;
 	if (s->backoff == 0)
 		return;
+	tt_say_state(s->self, NULL, NULL);
 	spool_say(s, TT_LOG_NOTICE, "%s: works again after %.1f s", s->disk->path,
 	    (double)(tt_now(s->self) - s->trouble_since) / 1e9);
 	s->backoff = 0;
@@ -234,6 +235,7 @@ spool_survives(struct tt_spool *s, enum tt_sqlite_result result,
 		return false;
 	if (s->backoff == 0)
 		s->trouble_since = tt_now(s->self);
+	tt_say_state(s->self, "its spool cannot be written, tried again", NULL);
 	if (strcmp(s->trouble.text, err->text) != 0) {
 		spool_say(s, TT_LOG_WARNING, "%s; it is tried again until it works",
 		    err->text);
@@ -450,12 +452,15 @@ spool_check_full(struct tt_spool *s)
 {
 	bool full = s->state.bytes >= s->config->bytes;
 
-	if (full && !s->full && s->config->when_full == TT_BLOCK)
-		spool_say(s, TT_LOG_WARNING, "%s has its %" PRId64 " bytes: devices "
-		    "wait until a destination confirms", s->disk->path,
-		    s->config->bytes);
-	else if (!full && s->full && s->config->when_full == TT_BLOCK)
-		spool_say(s, TT_LOG_NOTICE, "%s has room again", s->disk->path);
+	if (full != s->full && s->config->when_full == TT_BLOCK) {
+		tt_say_state(s->self, full ? "its spool is full" : NULL, NULL);
+		if (full)
+			spool_say(s, TT_LOG_WARNING, "%s has its %" PRId64 " bytes: "
+			    "devices wait until a destination confirms", s->disk->path,
+			    s->config->bytes);
+		else
+			spool_say(s, TT_LOG_NOTICE, "%s has room again", s->disk->path);
+	}
 	s->full = full;
 }
 

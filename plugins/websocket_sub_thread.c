@@ -28,6 +28,7 @@
 #define WEBSOCKET_SUB_PACE 5000000	/* ns between pings that nothing hurries */
 #define WEBSOCKET_SUB_END 2000000000	/* ns that a close may take, */
 #define WEBSOCKET_SUB_LEAVE 1000000000	/* and one when the daemon stops */
+#define WEBSOCKET_SUB_FINISH 1000000000	/* what is still to be confirmed then */
 #define WEBSOCKET_SUB_REFUSALS 10	/* lines a second */
 #define WEBSOCKET_SUB_HURRY 1000000000	/* ns between attempts while draining */
 
@@ -47,7 +48,6 @@ struct websocket_sub {
 	char host[TT_WS_MAX_HOST];	/* as in the header Host */
 	char *headers;			/* the others, as lines */
 	char where[TT_WS_MAX_HOST + 8];	/* wss://host:port, for people */
-	char ca[1024], cert[1024], key[1024];
 	enum websocket_sub_state state;
 
 	/* The way to a connection. */
@@ -61,6 +61,7 @@ struct websocket_sub {
 	int64_t opened_at;
 	bool proven;			/* this connection has confirmed something */
 	bool brief;			/* the last one had not, and was no good */
+	bool finishing;			/* it closes once all is confirmed */
 	bool away;			/* and the log says so, for this reason: */
 	char reason[256];
 
@@ -192,8 +193,9 @@ websocket_sub_lost(struct websocket_sub *s, const char *reason)
 	    s->state == WEBSOCKET_SUB_ENDING;
 	bool news = !s->away || strcmp(reason, s->reason) != 0;
 	int64_t lasted = tt_now(&s->thread) - s->opened_at;
+	char waits[40];
 
-	if (s->state == WEBSOCKET_SUB_LEAVING) {
+	if (s->state == WEBSOCKET_SUB_LEAVING || s->finishing) {
 		tt_exit(&s->thread);
 		return;
 	}
@@ -211,6 +213,9 @@ websocket_sub_lost(struct websocket_sub *s, const char *reason)
 	s->away = s->cursor->away = true;
 	if (reason != s->reason)
 		snprintf(s->reason, sizeof s->reason, "%s", reason);
+	snprintf(waits, sizeof waits, "%" PRIu64 " frames wait",
+	    tt_wscursor_frames(s->cursor));
+	tt_say_state(&s->thread, "away", waits);
 	websocket_sub_rest(s);
 }
 
@@ -230,12 +235,35 @@ websocket_sub_close(struct websocket_sub *s, unsigned code, const char *reason)
 	tt_timer_start(&s->deadline, WEBSOCKET_SUB_END);
 }
 
+/* True if the destination has confirmed all that is in the log. */
+static bool
+websocket_sub_has_all(const struct websocket_sub *s)
+{
+	return tt_wscursor_behind(s->cursor) == 0 && !tt_wscursor_is_waiting(s->cursor);
+}
+
+/* The daemon stops: says goodbye. */
+static void
+websocket_sub_leave(struct websocket_sub *s)
+{
+	uint8_t frame[TT_WSFRAME_CLOSE];
+
+	websocket_sub_stop_timers(s);
+	s->state = WEBSOCKET_SUB_LEAVING;
+	tt_wsframe_close(frame, 1001, tt_wskey(&s->sender.format.keys));
+	if (tt_wsclient_write(s->client, frame, sizeof frame) != 0)
+		tt_exit(&s->thread);
+	else
+		tt_timer_start(&s->deadline, WEBSOCKET_SUB_LEAVE);
+}
+
 /* --- confirmation -------------------------------------------------------- */
 
 static void
 websocket_sub_connected(struct websocket_sub *s)
 {
 	websocket_sub_log(s, TT_LOG_NOTICE, "connected to", NULL);
+	tt_say_state(&s->thread, NULL, NULL);
 	s->away = false;
 }
 
@@ -262,6 +290,8 @@ websocket_sub_confirm(struct websocket_sub *s, uint64_t position)
 	if (s->cursor->confirmed > before)
 		websocket_sub_moves(s, tt_now(&s->thread));
 	websocket_sub_count(s);
+	if (s->finishing && websocket_sub_has_all(s))
+		websocket_sub_leave(s);
 }
 
 static void
@@ -532,6 +562,10 @@ websocket_sub_deadline(struct tt_timer *timer)
 	struct websocket_sub *s = (struct websocket_sub *)timer->thread;
 	char why[192];
 
+	if (s->finishing && s->state == WEBSOCKET_SUB_OPEN) {
+		websocket_sub_leave(s);
+		return;
+	}
 	tt_wsclient_drop(s->client, s->state == WEBSOCKET_SUB_CONNECTING);
 	switch (s->state) {
 	case WEBSOCKET_SUB_CONNECTING:
@@ -606,23 +640,6 @@ static const struct tt_wsevents websocket_sub_events = {
 
 /* --- life ---------------------------------------------------------------- */
 
-/* Destinations in the tree of NODE, and whether one of them uses TLS. */
-static unsigned
-websocket_sub_census(const struct tt_node *node, bool *tls)
-{
-	unsigned n = 0;
-
-	if (node->schema == &tt_websocket_sub_thread.schema) {
-		const struct tt_wsconfig *c = node->config;
-
-		*tls |= c->url.tls;
-		n++;
-	}
-	for (unsigned i = 0; i < node->n_children; i++)
-		n += websocket_sub_census(node->children[i], tls);
-	return n;
-}
-
 static int
 websocket_sub_request(struct websocket_sub *s, struct tt_error *err)
 {
@@ -640,13 +657,6 @@ websocket_sub_request(struct websocket_sub *s, struct tt_error *err)
 	return 0;
 }
 
-/* A file of TLS as a whole path, into BUF; NULL where the file has none. */
-static const char *
-websocket_sub_path(struct websocket_sub *s, const char *path, char *buf, size_t size)
-{
-	return path != NULL ? tt_state_path(&s->thread, path, buf, size) : NULL;
-}
-
 static int
 websocket_sub_client(struct websocket_sub *s, struct tt_error *err)
 {
@@ -661,10 +671,10 @@ websocket_sub_client(struct websocket_sub *s, struct tt_error *err)
 
 	while (root->parent != NULL)
 		root = root->parent;
-	setup.clients = websocket_sub_census(root, &setup.tls_anywhere);
-	setup.ca = websocket_sub_path(s, c->tls.ca, s->ca, sizeof s->ca);
-	setup.cert = websocket_sub_path(s, c->tls.cert, s->cert, sizeof s->cert);
-	setup.key = websocket_sub_path(s, c->tls.key, s->key, sizeof s->key);
+	setup.clients = tt_wsoptions_census(root, &setup.tls_anywhere);
+	setup.ca = c->tls.ca;
+	setup.cert = c->tls.cert;
+	setup.key = c->tls.key;
 	s->client = tt_wsclient_create(&s->thread, &setup, err);
 	return s->client != NULL ? 0 : -1;
 }
@@ -712,6 +722,7 @@ websocket_sub_exit(struct tt_thread *self)
 		tt_resolve_cancel(s->resolution);
 	websocket_sub_stop_timers(s);
 	tt_task_cancel(&s->next);
+	tt_say_state(&s->thread, NULL, NULL);
 	websocket_sub_count(s);
 	tt_wsclient_destroy(s->client, self);
 	tt_wssender_finish(&s->sender);
@@ -748,16 +759,17 @@ static bool
 websocket_sub_closing(struct tt_thread *self)
 {
 	struct websocket_sub *s = (struct websocket_sub *)self;
-	uint8_t frame[TT_WSFRAME_CLOSE];
 
 	if (s->state != WEBSOCKET_SUB_OPEN)
 		return true;
-	tt_wsframe_close(frame, 1001, tt_wskey(&s->sender.format.keys));
-	if (tt_wsclient_write(s->client, frame, sizeof frame) != 0)
-		return true;
-	websocket_sub_stop_timers(s);
-	s->state = WEBSOCKET_SUB_LEAVING;
-	tt_timer_start(&s->deadline, WEBSOCKET_SUB_LEAVE);
+	s->finishing = true;
+	if (websocket_sub_has_all(s)) {
+		websocket_sub_leave(s);
+		return false;
+	}
+	/* What is in the spool is safe; but it is here, and may have it soon. */
+	tt_timer_start(&s->deadline, WEBSOCKET_SUB_FINISH);
+	tt_wsclient_want_write(s->client);
 	return false;
 }
 

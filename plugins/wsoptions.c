@@ -278,3 +278,19 @@ tt_wsoptions_resident(const struct tt_node *node)
 		message = TT_WS_BLOCK;
 	return 2 * message + (64 << 10) + (c->url.tls ? 256 << 10 : 0);
 }
+
+unsigned
+tt_wsoptions_census(const struct tt_node *node, bool *tls)
+{
+	unsigned n = 0;
+
+	if (node->schema->options == tt_wsoptions) {
+		const struct tt_wsconfig *c = node->config;
+
+		*tls |= c->url.tls;
+		n++;
+	}
+	for (unsigned i = 0; i < node->n_children; i++)
+		n += tt_wsoptions_census(node->children[i], tls);
+	return n;
+}

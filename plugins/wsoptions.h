@@ -43,4 +43,7 @@ int64_t tt_wsoptions_max_message(const struct tt_node *node);
 /* Resident bytes that NODE may need beside what waits in its master's log. */
 int64_t tt_wsoptions_resident(const struct tt_node *node);
 
+/* Destinations in the tree of NODE, and whether one of them uses TLS. */
+unsigned tt_wsoptions_census(const struct tt_node *node, bool *tls);
+
 #endif

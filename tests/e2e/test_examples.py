@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import textwrap
+import time
 
 import tt
 from test_websocket import Certificates, context
@@ -109,8 +110,8 @@ class Example:
 
     def port(self, port):
         """The real one of PORT in the file."""
-        return self.daemon.find(re.escape(self.servers[str(port)]) +
-                                r": listening on 127\.0\.0\.1:(\d+)").group(1)
+        return self.daemon.wait_log(re.escape(self.servers[str(port)]) +
+                                    r": listening on 127\.0\.0\.1:(\d+)").group(1)
 
     def run(self, command):
         """What COMMAND of the comment prints."""
@@ -155,9 +156,19 @@ class Example:
             out[connection] += payload + end
         return list(out.values())
 
+    def is_quiet(self):
+        """All that was sent has been confirmed, and nothing else is: a stop leaves what
+        is not in the spool."""
+        before = self.daemon.stats()
+        time.sleep(0.05)
+        after = self.daemon.stats()
+        return before.counters == after.counters and after.sum("edge_waiting_frames") == 0
+
     def stop(self, dropped=0, complaint="nothing"):
         """Stops the daemon: nothing was lost but DROPPED, and nobody has another
         complaint than one."""
+        if self.destinations:
+            tt.until("what the destinations get", self.is_quiet)
         assert self.daemon.stop() == 0, self.daemon.lines[-5:]
         self.last = self.daemon.last.check()
         assert self.last.dropped() == dropped, self.last.counters

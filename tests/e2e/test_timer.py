@@ -103,6 +103,7 @@ def test_a_slow_destination_brings_no_burst():
     tree = f"""taskthread: 1
 MasterThread:
   WebsocketMasterThread:
+    spool: off
     queue: {{bytes: 64KiB}}
     WebSocketSubThread: {{url: "@URL@", format: json}}
   TimerThread: {{every: 2ms, text: {"x" * 8000}}}
@@ -147,6 +148,7 @@ def test_a_queue_that_drops_loses_frames_and_counts_them():
     tree = """taskthread: 1
 MasterThread:
   WebsocketMasterThread:
+    spool: off
     queue: {bytes: 4KiB, when_full: drop_oldest}
     WebSocketSubThread: {url: "@URL@", format: json}
   TimerThread: {every: 1ms, text: tick}

@@ -16,6 +16,11 @@ FAST = "connect_timeout: 2s, ack_timeout: 2s, backoff: 20ms..100ms"
 TEXT = [b"one", b"", b"t\xc3\xbcr", b"tab\tquote\"back\\slash", b"nul\0in it", b"\xff\xfe no text"]
 
 
+def tree(*args, **more):
+    """Its frames wait in memory only: a stop waits until they are confirmed."""
+    return tt.tree(*args, **dict({"master": "spool: off"}, **more))
+
+
 def send(d, frames):
     tt.send_and_close(d.port, b"".join(tt.length_frame(f) for f in frames))
 
@@ -50,7 +55,7 @@ def lengths_of(messages):
 def through(sub, frames, count=None):
     """Sends FRAMES to a destination with the options SUB; returns it and its daemon."""
     with tt.Destination() as dest:
-        with tt.Daemon(tt.tree(tt.LENGTH, urls=[dest.url], sub=sub, database=""),
+        with tt.Daemon(tree(tt.LENGTH, urls=[dest.url], sub=sub, database=""),
                        ready=True) as d:
             send(d, frames)
             assert d.stop() == 0, d.lines[-5:]
@@ -108,7 +113,7 @@ def test_a_batch_does_not_exceed_max_message():
 def test_what_cannot_be_sent_is_refused_and_the_rest_flows():
     frames = [b"fits", b"x" * 21, b"x" * 20, b"y" * 30, b"end"]
     with tt.Destination() as dest:
-        with tt.Daemon(tt.tree(tt.LENGTH, urls=[dest.url], sub="max_message: 20")) as d:
+        with tt.Daemon(tree(tt.LENGTH, urls=[dest.url], sub="max_message: 20")) as d:
             send(d, frames)
             assert d.stop() == 0
             last = d.last.check()
@@ -130,7 +135,7 @@ def test_max_message_below_the_largest_frame_is_a_warning():
     with tempfile.TemporaryDirectory() as directory:
         name = os.path.join(directory, "x.yaml")
         with open(name, "w") as f:
-            f.write(tt.tree("{type: newline, max: 5000}", urls=["ws://x/"], sub="max_message: 5000, batch: newline")
+            f.write(tree("{type: newline, max: 5000}", urls=["ws://x/"], sub="max_message: 5000, batch: newline")
                     .replace("@DIR@", directory))
         r = tt.run("--check", name)
         assert r.returncode == 0 and "warning" in r.stderr and "5001" in r.stderr, r.stderr
@@ -149,7 +154,7 @@ def test_sequence_is_confirmed_by_the_destination():
         held.append(prefix(message[1]))
         return "ack %d" % held[-1] if len(held) % 7 == 0 else None
     with tt.Destination(answer=answer) as dest:
-        with tt.Daemon(tt.tree(tt.LENGTH, urls=[dest.url], sub="ack: sequence, " + FAST, connection="ack: count64",
+        with tt.Daemon(tree(tt.LENGTH, urls=[dest.url], sub="ack: sequence, " + FAST, connection="ack: count64",
                                database="")) as d:
             s = tt.connect(d.port)
             s.sendall(b"".join(tt.length_frame(b"%d" % i) for i in range(7)))
@@ -166,7 +171,7 @@ def test_sequence_is_confirmed_by_the_destination():
 
 def test_without_its_acknowledgement_frames_come_again():
     with tt.Destination() as dest:
-        with tt.Daemon(tt.tree(tt.LENGTH, urls=[dest.url], sub="ack: sequence, ack_timeout: 500ms, "
+        with tt.Daemon(tree(tt.LENGTH, urls=[dest.url], sub="ack: sequence, ack_timeout: 500ms, "
                                "backoff: 20ms..50ms")) as d:
             send(d, [b"again"])
             tt.until("the frame three times", lambda: len(dest.messages) >= 3)
@@ -179,7 +184,7 @@ def test_without_its_acknowledgement_frames_come_again():
 
 def test_an_acknowledgement_of_an_earlier_connection_counts():
     with tt.Destination() as dest:
-        with tt.Daemon(tt.tree(tt.LENGTH, urls=[dest.url], sub="ack: sequence, " + FAST)) as d:
+        with tt.Daemon(tree(tt.LENGTH, urls=[dest.url], sub="ack: sequence, " + FAST)) as d:
             send(d, [b"1", b"2", b"3"])
             tt.until("three frames", lambda: len(dest.messages) >= 3)
             third = prefix(dest.payloads[2])
@@ -194,7 +199,7 @@ def test_an_acknowledgement_of_an_earlier_connection_counts():
 
 def bad_answer(text, words, opcode=1):
     with tt.Destination() as dest:
-        with tt.Daemon(tt.tree(tt.LENGTH, urls=[dest.url], sub="ack: sequence, " + FAST)) as d:
+        with tt.Daemon(tree(tt.LENGTH, urls=[dest.url], sub="ack: sequence, " + FAST)) as d:
             dest.answer = text if callable(text) else lambda m: text
             send(d, [b"x"])
             tt.until("a close with 1008", lambda: 1008 in dest.closes)
@@ -213,7 +218,7 @@ def test_what_is_no_acknowledgement_closes_with_1008():
 
 def test_more_than_64_kib_are_too_much_for_an_acknowledgement():
     with tt.Destination() as dest:
-        with tt.Daemon(tt.tree(tt.LENGTH, urls=[dest.url], sub="ack: sequence, " + FAST)) as d:
+        with tt.Daemon(tree(tt.LENGTH, urls=[dest.url], sub="ack: sequence, " + FAST)) as d:
             dest.answer = lambda m: "ack " + "1" * 65533
             send(d, [b"x"])
             tt.until("a close with 1009", lambda: dest.closes == [1009])
@@ -228,7 +233,7 @@ def test_what_was_never_sent_cannot_be_acknowledged():
 
 def test_none_is_confirmed_by_the_socket():
     with tt.Destination("no_pong") as dest:
-        with tt.Daemon(tt.tree(tt.LENGTH, urls=[dest.url], sub="ack: none", database="")) as d:
+        with tt.Daemon(tree(tt.LENGTH, urls=[dest.url], sub="ack: none", database="")) as d:
             send(d, [b"%d" % i for i in range(1000)])
             tt.until("all", lambda: len(dest.messages) == 1000)
             assert d.stop() == 0
@@ -240,15 +245,14 @@ def test_count64_needs_a_destination_that_confirms():
     with tempfile.TemporaryDirectory() as directory:
         name = os.path.join(directory, "x.yaml")
         with open(name, "w") as f:
-            f.write(tt.tree(urls=["ws://x/"], sub="ack: none", connection="ack: count64", database="",
-                            master="spool: off")
+            f.write(tree(urls=["ws://x/"], sub="ack: none", connection="ack: count64", database="")
                     .replace("@DIR@", directory))
         assert tt.run("--check", name).returncode == 78
 
 
 def test_a_ping_is_the_position_and_one_is_outstanding():
     with tt.Destination("no_pong") as dest:
-        with tt.Daemon(tt.tree(tt.LENGTH, urls=[dest.url], sub="format: envelope")) as d:
+        with tt.Daemon(tree(tt.LENGTH, urls=[dest.url], sub="format: envelope")) as d:
             send(d, [b"x"])
             tt.until("repeated pings", lambda: len(dest.pings) >= 3)
             position, = struct.unpack_from(">Q", dest.payloads[0], 8)
@@ -261,7 +265,7 @@ def test_a_ping_is_the_position_and_one_is_outstanding():
 
 def test_a_destination_that_is_away_does_not_hold_up_another():
     with tt.Destination() as good, tt.Destination("away") as away:
-        with tt.Daemon(tt.tree(tt.LENGTH, urls=[good.url, away.url], sub=FAST)) as d:
+        with tt.Daemon(tree(tt.LENGTH, urls=[good.url, away.url], sub=FAST)) as d:
             send(d, [b"%d" % i for i in range(100)])
             tt.until("all at the good one", lambda: len(good.messages) == 100)
             assert d.stats().check().waiting("WebsocketMasterThread", "in") == 100
@@ -284,6 +288,7 @@ MasterThread:
     TCPConnectionThread: {UP: alarms, DataProcessorThread: {UP: alarms, framing: newline}}
   WebsocketMasterThread:
     IN: [data, alarms]
+    spool: off
     WebSocketSubThread all: {IN: [data, alarms], url: "%s", format: json}
     WebSocketSubThread alarms: {IN: alarms, url: "%s", format: json, batch: newline}
 """
@@ -307,8 +312,8 @@ def test_each_destination_gets_its_channels():
 
 def test_drop_oldest_keeps_the_newest_and_counts():
     with tt.Destination("away") as dest:
-        text = tt.tree(urls=[dest.url], sub=FAST, database="").replace(
-            "  WebsocketMasterThread:\n", "  WebsocketMasterThread:\n    queue: {frames: 10, when_full: drop_oldest}\n")
+        text = tree(urls=[dest.url], sub=FAST, database="").replace(
+            "    spool: off\n", "    spool: off\n    queue: {frames: 10, when_full: drop_oldest}\n")
         with tt.Daemon(text) as d:
             for i in range(50):
                 tt.send_and_close(d.port, b"%d\n" % i)
@@ -324,7 +329,7 @@ def test_drop_oldest_keeps_the_newest_and_counts():
 
 def test_headers_and_subprotocol_are_sent():
     with tt.Destination(subprotocol="ingest.v1") as dest:
-        with tt.Daemon(tt.tree(urls=[dest.url + "?site=7"], sub='subprotocol: ingest.v1, headers: '
+        with tt.Daemon(tree(urls=[dest.url + "?site=7"], sub='subprotocol: ingest.v1, headers: '
                                '{Authorization: "Bearer s3cret", X-Site: "7 8"}')) as d:
             send_one(d)
             assert d.stop() == 0
@@ -343,7 +348,7 @@ def send_one(d):
 
 def test_the_name_is_looked_up_and_kept():
     with tt.Destination() as dest:
-        with tt.Daemon(tt.tree(urls=["ws://localhost:%d/" % dest.port])) as d:
+        with tt.Daemon(tree(urls=["ws://localhost:%d/" % dest.port])) as d:
             send_one(d)
             assert d.stop() == 0
         assert dest.payloads == [b"x"]
@@ -351,7 +356,7 @@ def test_the_name_is_looked_up_and_kept():
 
 
 def test_a_name_that_is_not_there_is_said_once():
-    with tt.Daemon(tt.tree(urls=["ws://no-such-host.invalid/"], sub="backoff: 10ms..20ms")) as d:
+    with tt.Daemon(tree(urls=["ws://no-such-host.invalid/"], sub="backoff: 10ms..20ms")) as d:
         d.wait_log("cannot find no-such-host.invalid")
         send_one(d)
         tt.until("the row", lambda: d.rows("select 1 from data"))
@@ -359,7 +364,7 @@ def test_a_name_that_is_not_there_is_said_once():
 
 
 def test_it_says_goodbye():
-    with tt.Destination() as dest, tt.Daemon(tt.tree(urls=[dest.url])) as d:
+    with tt.Destination() as dest, tt.Daemon(tree(urls=[dest.url])) as d:
         d.wait_log("connected to")
         assert d.stop() == 0
         tt.until("its close", lambda: dest.closes == [1001])
@@ -367,7 +372,7 @@ def test_it_says_goodbye():
 
 def test_news_of_a_destination_are_said_once():
     with tt.Destination("away") as dest:
-        with tt.Daemon(tt.tree(urls=[dest.url], sub="backoff: 5ms..10ms")) as d:
+        with tt.Daemon(tree(urls=[dest.url], sub="backoff: 5ms..10ms")) as d:
             d.wait_log("no connection to .*refused")
             dest.set("403")
             d.wait_log("no connection to .*403")
@@ -395,7 +400,7 @@ def test_a_peer_s_text_is_escaped_in_the_log():
                   accept + b"\r\n\r\n" + b"\x88\x0c\x03\xf3bad\x1b[31m\n!")
         s.recv(1 << 16)
     threading.Thread(target=serve, daemon=True).start()
-    with tt.Daemon(tt.tree(urls=["ws://127.0.0.1:%d/" % listener.getsockname()[1]])) as d:
+    with tt.Daemon(tree(urls=["ws://127.0.0.1:%d/" % listener.getsockname()[1]])) as d:
         line = d.wait_log("closed by the destination: 1011").string
         assert "\x1b" not in line and "bad" in line, line
     listener.close()
@@ -434,7 +439,7 @@ def test_inbound_floods_close_with_1009_and_cost_no_memory():
                 pass
             s.close()
     threading.Thread(target=serve, daemon=True).start()
-    with tt.Daemon(tt.tree(urls=["ws://127.0.0.1:%d/" % listener.getsockname()[1]])) as d:
+    with tt.Daemon(tree(urls=["ws://127.0.0.1:%d/" % listener.getsockname()[1]])) as d:
         tt.until("a close with 1009", lambda: 1009 in closes)
         d.wait_log("more than 64 KiB")
     listener.close()
@@ -442,7 +447,7 @@ def test_inbound_floods_close_with_1009_and_cost_no_memory():
 
 def test_it_works_beside_thousands_of_descriptors():
     with tt.Destination() as dest:
-        with tt.Daemon(tt.tree(urls=[dest.url], sub=FAST, server="max_connections: 5000"),
+        with tt.Daemon(tree(urls=[dest.url], sub=FAST, server="max_connections: 5000"),
                        prefix=["prlimit", "--nofile=8192"]) as d:
             idle = [tt.connect(d.port) for _ in range(800)]
             tt.until("that many descriptors", lambda: len(os.listdir("/proc/%d/fd" % d.pid)) > 800)
@@ -501,7 +506,7 @@ def url(dest, host="localhost"):
 def test_tls_to_a_destination_of_our_own_authority():
     with Certificates() as c, tt.Destination(context=context(*c.server)) as dest:
         frames = [os.urandom(300) for _ in range(2000)] + [os.urandom(500000)]
-        with tt.Daemon(tt.tree(tt.LENGTH, urls=[url(dest)], sub='tls: {ca: "%s"}' % c.ca, master="spool: off")) as d:
+        with tt.Daemon(tree(tt.LENGTH, urls=[url(dest)], sub='tls: {ca: "%s"}' % c.ca)) as d:
             send(d, frames)
             assert d.stop() == 0, d.lines[-5:]
             d.last.check()
@@ -509,7 +514,7 @@ def test_tls_to_a_destination_of_our_own_authority():
 
 
 def refused(dest, host, sub, why):
-    with tt.Daemon(tt.tree(urls=[url(dest, host)], sub=sub)) as d:
+    with tt.Daemon(tree(urls=[url(dest, host)], sub=sub)) as d:
         send_one(d)
         d.wait_log("no connection to .*: its certificate: .*" + why)
         tt.until("the row", lambda: d.rows("select 1 from data"))
@@ -529,7 +534,7 @@ def test_another_name_is_refused():
 
 def test_verification_can_be_turned_off():
     with Certificates() as c, tt.Destination(context=context(*c.server)) as dest:
-        with tt.Daemon(tt.tree(urls=[url(dest, "127.0.0.1")], sub="tls: {verify: off}", master="spool: off")) as d:
+        with tt.Daemon(tree(urls=[url(dest, "127.0.0.1")], sub="tls: {verify: off}")) as d:
             send_one(d)
             assert d.stop() == 0
         assert dest.payloads == [b"x"]
@@ -537,8 +542,8 @@ def test_verification_can_be_turned_off():
 
 def test_a_client_s_certificate_is_shown():
     with Certificates() as c, tt.Destination(context=context(*c.server, ca=c.ca)) as dest:
-        with tt.Daemon(tt.tree(urls=[url(dest)], sub='tls: {ca: "%s", cert: "%s", key: "%s"}' %
-                               (c.ca, *c.client), master="spool: off")) as d:
+        with tt.Daemon(tree(urls=[url(dest)], sub='tls: {ca: "%s", cert: "%s", key: "%s"}' %
+                               (c.ca, *c.client))) as d:
             send_one(d)
             assert d.stop() == 0
         assert dest.payloads == [b"x"]
@@ -549,7 +554,7 @@ def test_a_proxy_of_the_environment_is_not_used_and_no_word_is_said_of_it():
     proxy.setblocking(False)
     env = {name: "http://127.0.0.1:%d" % proxy.getsockname()[1] for name in ("http_proxy", "https_proxy", "all_proxy")}
     with Certificates() as c, tt.Destination(context=context(*c.server)) as dest, tt.Destination() as plain:
-        text = tt.tree(tt.LENGTH, urls=[url(dest), plain.url], master="spool: off").replace(
+        text = tree(tt.LENGTH, urls=[url(dest), plain.url]).replace(
             'd0: {url: "%s"' % url(dest), 'd0: {url: "%s", tls: {ca: "%s"}' % (url(dest), c.ca))
         with tt.Daemon(text, env=env) as d:
             send(d, [b"x"])
@@ -564,7 +569,7 @@ def test_a_proxy_of_the_environment_is_not_used_and_no_word_is_said_of_it():
 
 
 def test_a_file_of_tls_that_is_not_there_ends_the_start():
-    d = tt.Daemon(tt.tree(urls=["wss://localhost:1/"], sub="tls: {ca: /no/such/file}"), ready=False)
+    d = tt.Daemon(tree(urls=["wss://localhost:1/"], sub="tls: {ca: /no/such/file}"), ready=False)
     with d:
         assert d.wait() == 1
         assert d.find("/no/such/file"), d.lines
@@ -596,7 +601,7 @@ def test_mistakes_in_the_file():
         name = os.path.join(directory, "x.yaml")
         for where, sub, words in WRONG:
             with open(name, "w") as f:
-                f.write(tt.tree(urls=[where], sub=sub).replace("@DIR@", directory))
+                f.write(tree(urls=[where], sub=sub).replace("@DIR@", directory))
             r = tt.run("--check", name)
             assert r.returncode == 78, (where[:30], sub, r.stdout, r.stderr)
             assert re.search(words, r.stderr), (sub, r.stderr)
