@@ -87,11 +87,6 @@ def test_refused_rows_are_counted_logged_and_safe():
         assert d.last.sum("refused_frames_total", node="DatabaseThread", reason="database") == 500
         assert d.last.dropped(node="DatabaseThread", reason="database") == 500
         assert d.rows("select count(*), min(seq), max(seq) from data") == [(500, 1, 500)]
-        assert d.rows("select connection, seq, payload from refused order by rowid") == \
-            [(1, i + 501, b"%d" % i) for i in range(500)]
-        assert d.rows("select distinct typeof(received_at), reason from refused") == \
-            [("integer", "UNIQUE constraint failed: data.payload")]
-        assert {r[0] for r in d.rows("select channel from recent")} == {"data"}
         assert d.find(r"501 to 1000 of connection 1\b")
 
 
