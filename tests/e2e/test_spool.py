@@ -88,11 +88,11 @@ def test_much_more_than_memory_waits_on_disk_and_memory_stays():
         for i in range(0, len(sent), 10000):
             send(d, sent[i:i + 10000])
         bound = int(re.search(r"memory bound: (\d+)", tt.run("--check", d.file).stdout).group(1))
-        assert d.rss() < bound, (d.rss(), bound)
+        assert tt.SANITIZED or d.rss() < bound, (d.rss(), bound)
         dest.set("good")
         came(dest, sent)
         d.wait_log("no frame waits in")
-        assert d.rss() < bound, (d.rss(), bound)
+        assert tt.SANITIZED or d.rss() < bound, (d.rss(), bound)
         size = os.path.getsize(d.path(SPOOL))
         # The space is used again.
         dest.set("away")

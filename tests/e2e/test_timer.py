@@ -63,7 +63,7 @@ def test_a_timer_beside_a_server_is_in_the_database_and_at_the_destination():
 
 def test_a_number_is_never_used_twice():
     with tt.Daemon(beside()) as keep:
-        tt.until("ticks", lambda: len(frames(keep, "(select max(id) from connection)")) >= 3)
+        tt.until("ticks", lambda: len(frames(keep, "(select max(id) from connection where peer = 'timer')")) >= 3)
         assert keep.stop() == 0
         with tt.Daemon(beside(), directory=keep.dir) as d:
             tt.until("a second timer", lambda: len(timers(d)) == 2)
@@ -86,7 +86,7 @@ def test_the_end_of_a_timer_without_a_frame_is_kept_as_well():
 def test_time_is_kept():
     """Frames come at opened_at + k * every, however late each of them is."""
     with tt.Daemon(beside(every="10ms")) as d:
-        tt.until("ticks", lambda: len(frames(d, "(select max(id) from connection)")) >= 60)
+        tt.until("ticks", lambda: len(frames(d, "(select max(id) from connection where peer = 'timer')")) >= 60)
         assert d.stop() == 0
         (number, *_), = timers(d)
         rows = frames(d, number)
@@ -218,7 +218,7 @@ def test_a_timer_below_a_connection_lives_as_long_as_it():
 
 def test_a_killed_daemon_leaves_the_connection_open():
     with tt.Daemon(beside()) as d:
-        tt.until("ticks", lambda: len(frames(d, "(select max(id) from connection)")) >= 3)
+        tt.until("ticks", lambda: len(frames(d, "(select max(id) from connection where peer = 'timer')")) >= 3)
         d.kill()
         (number, *_, closed_at, reason), = timers(d)
         assert (closed_at, reason) == (None, None)
