@@ -23,7 +23,8 @@
 #include "plugins/kinds.h"
 #include "plugins/sqlite.h"
 
-#define DATABASE_COMMIT (8 << 20)	/* bytes of one transaction, in whole batches */
+#define DATABASE_COMMIT (8 << 20)	/* bytes of one transaction */
+#define DATABASE_EXPIRE_AGAIN 100000000	/* ns until more go that are past their age */
 #define DATABASE_BACKOFF 100000000	/* ns before the first retry */
 #define DATABASE_BACKOFF_MAX 5000000000
 #define DATABASE_BROKEN 5		/* times that the file breaks in a row */
@@ -34,6 +35,10 @@ struct database_config {
 	const char *path;
 	int durability;
 	int64_t linger;			/* ns from the first batch that waits */
+	struct database_retain {
+		bool given;
+		int64_t rows, age, bytes;	/* 0: no limit */
+	} retain;
 };
 
 struct database {
@@ -41,12 +46,13 @@ struct database {
 	struct tt_sqlite *file;
 	char *path;
 	struct tt_task commit;
-	struct tt_timer linger, retry;
+	struct tt_timer linger, retry, expire;
 	struct tt_sqlite_item *waiting;	/* oldest first */
 	size_t n, size;
 	int64_t bytes, frames;		/* of those */
 	int64_t enough;			/* bytes for a commit at once, and frames, */
 	int64_t enough_frames;		/* or 0 */
+	int64_t commit_bytes;		/* of one transaction, in whole batches */
 	int64_t backoff;		/* ns, 0 while all is well */
 	int64_t trouble_since;
 	struct tt_error trouble;	/* what was logged of it */
@@ -55,6 +61,34 @@ struct database {
 };
 
 static const char *const database_durabilities[] = { "full", "lazy", NULL };
+
+/* A rule without a limit would keep all, and look as if it did not. */
+static void
+database_check_retain(struct tt_check *check, void *value)
+{
+	const struct database_retain *retain = value;
+
+	if (retain->rows == 0 && retain->age == 0 && retain->bytes == 0)
+		tt_check_error(check, NULL, "retain: {rows: 1000000}, {age: 30d}, "
+		    "{bytes: 1GiB}, or several of them",
+		    "retain has no rows, no age and no bytes");
+}
+
+static const struct tt_option database_retain_options[] = {
+	{ .name = "rows", .type = TT_OPT_INT, .live = true,
+	  .min = 1, .max = INT64_C(1000000000000000),
+	  .offset = offsetof(struct database_retain, rows),
+	  .help = "the newest rows that each table keeps" },
+	{ .name = "age", .type = TT_OPT_DURATION, .live = true,
+	  .min = 1000000000, .max = INT64_C(315360000000000000),
+	  .offset = offsetof(struct database_retain, age),
+	  .help = "how long a frame is kept from the time it was received" },
+	{ .name = "bytes", .type = TT_OPT_SIZE, .live = true,
+	  .min = 1 << 20, .max = INT64_C(1) << 50,
+	  .offset = offsetof(struct database_retain, bytes),
+	  .help = "what the file may have, with its WAL" },
+	TT_OPTIONS_END
+};
 
 static const struct tt_option database_options[] = {
 	{ .name = "path", .type = TT_OPT_PATH, .required = true,
@@ -68,6 +102,10 @@ static const struct tt_option database_options[] = {
 	  .offset = offsetof(struct database_config, linger),
 	  .max = INT64_C(10000000000),
 	  .help = "how long frames wait for others to be committed with them" },
+	{ .name = "retain", .type = TT_OPT_GROUP, .group = database_retain_options,
+	  .offset = offsetof(struct database_config, retain), .live = true, .off = true,
+	  .check = database_check_retain,
+	  .help = "what the file keeps, the oldest goes; absent: all" },
 	TT_OPTIONS_END
 };
 
@@ -149,6 +187,18 @@ database_survives(struct database *d, enum tt_sqlite_result result,
 	return true;
 }
 
+/* Says what became of a damaged file. */
+static void
+database_report_damage(struct database *d)
+{
+	struct tt_thread *self = &d->thread;
+	const char *note = tt_sqlite_note(d->file);
+	char info[512];
+
+	if (note != NULL)
+		tt_log(TT_LOG_ERROR, tt_info(self, info, sizeof info), "%s", note);
+}
+
 /* --- committing ---------------------------------------------------------- */
 
 static void
@@ -165,7 +215,7 @@ database_report_refused(struct database *d)
 		if (tt_flood_allows(&d->refused))
 			tt_log(TT_LOG_WARNING, tt_info(self, info, sizeof info),
 			    "SQLite refuses frames %llu to %llu of connection %llu "
-			    "on %s: %s",
+			    "on %s (%s): they are in the table refused",
 			    (unsigned long long)r->seq,
 			    (unsigned long long)(r->seq + r->n - 1),
 			    (unsigned long long)r->connection,
@@ -205,7 +255,7 @@ database_transaction(const struct database *d)
 	int64_t bytes = 0;
 	size_t n;
 
-	for (n = 0; n < d->n && bytes < DATABASE_COMMIT; n++)
+	for (n = 0; n < d->n && bytes < d->commit_bytes; n++)
 		bytes += tt_batch_cost(d->waiting[n].batch);
 	return n;
 }
@@ -214,6 +264,8 @@ database_transaction(const struct database *d)
 static void
 database_done(struct database *d, size_t n)
 {
+	if (n == 0)
+		return;
 	for (size_t i = 0; i < n; i++) {
 		d->bytes -= tt_batch_cost(d->waiting[i].batch);
 		d->frames -= d->waiting[i].batch->n;
@@ -230,15 +282,18 @@ database_commit(struct database *d)
 	enum tt_sqlite_result result;
 	struct tt_error err = { "" };
 
-	if (n > 0) {
+	/* Without a batch it is tried whether the file works again. */
+	if (n > 0 || d->backoff > 0) {
 		(void)tt_fault("db.commit");
 		result = tt_sqlite_write(d->file, d->waiting, n, &err);
+		database_report_damage(d);
 		if (result == TT_SQLITE_OK) {
 			(void)tt_fault("db.committed");
 			database_works(d);
 			database_report_refused(d);
 			database_done(d, n);
 			result = tt_sqlite_checkpoint(d->file, &err);
+			database_report_damage(d);
 		}
 		if (result != TT_SQLITE_OK && !database_survives(d, result, &err)) {
 			tt_fail(&d->thread, &err);
@@ -263,6 +318,45 @@ database_lingered(struct tt_timer *timer)
 	tt_task_reschedule(&((struct database *)timer->thread)->commit);
 }
 
+/* --- age ----------------------------------------------------------------- */
+
+/* How often it is looked for rows that are past their age, while no frame comes. */
+static int64_t
+database_expire_period(const struct database *d)
+{
+	const struct database_config *c = d->thread.config;
+	int64_t period = c->retain.age / 10;
+
+	return period < INT64_C(1000000000) ? INT64_C(1000000000) :
+	    period > INT64_C(60000000000) ? INT64_C(60000000000) : period;
+}
+
+/* A busy file or a full disk is no trouble here: it is looked for them again. */
+static void
+database_expire(struct tt_timer *timer)
+{
+	struct database *d = (struct database *)timer->thread;
+	enum tt_sqlite_result result = TT_SQLITE_OK;
+	struct tt_error err = { "" };
+	bool more = false;
+
+	if (d->thread.state == TT_CLOSING)
+		return;
+	if (!tt_timer_is_on(&d->retry)) {
+		result = tt_sqlite_expire(d->file, &more, &err);
+		database_report_damage(d);
+		if (result == TT_SQLITE_OK && more)
+			result = tt_sqlite_checkpoint(d->file, &err);
+	}
+	if (result != TT_SQLITE_OK && result != TT_SQLITE_LATER &&
+	    !database_survives(d, result, &err)) {
+		tt_fail(&d->thread, &err);
+		return;
+	}
+	tt_timer_start_at(&d->expire, more ? DATABASE_EXPIRE_AGAIN :
+	    database_expire_period(d));
+}
+
 /* --- entering ------------------------------------------------------------ */
 
 /* Returns as enter() does. */
@@ -271,6 +365,7 @@ database_open(struct database *d, struct tt_error *err)
 {
 	enum tt_sqlite_result result = tt_sqlite_open(d->file, err);
 
+	database_report_damage(d);
 	if (result == TT_SQLITE_OK) {
 		database_works(d);
 		return 0;
@@ -305,18 +400,28 @@ database_enter(struct tt_thread *self, struct tt_error *err)
 	tt_task_init(&d->commit, self, database_commit_task);
 	tt_timer_init(&d->linger, self, database_lingered);
 	tt_timer_init(&d->retry, self, database_retry_timer);
+	tt_timer_init(&d->expire, self, database_expire);
 	tt_flood_init(&d->refused, self, "refusals");
 	if (tt_state_path(self, c->path, path, sizeof path) == NULL)
 		return tt_error_set(err, "%.64s...: longer than a path may be",
 		    c->path);
 	/* Half of the queue, so that the other half fills meanwhile. */
+	d->commit_bytes = DATABASE_COMMIT;
+	if (c->retain.bytes > 0 && d->commit_bytes > c->retain.bytes / 8)
+		d->commit_bytes = c->retain.bytes / 8;
 	d->enough = node->queue.bytes / 2;
-	if (d->enough > DATABASE_COMMIT / 2)
-		d->enough = DATABASE_COMMIT / 2;
+	if (d->enough > d->commit_bytes / 2)
+		d->enough = d->commit_bytes / 2;
 	d->enough_frames = (node->queue.frames + 1) / 2;
 	d->path = tt_xstrdup(path);
 	d->file = tt_sqlite_create(d->path, c->durability == DURABILITY_FULL,
 	    node->n_in, node->in);
+	if (c->retain.given)
+		tt_sqlite_retain(d->file, &(struct tt_sqlite_retain){
+		    .rows = c->retain.rows, .age = c->retain.age,
+		    .bytes = c->retain.bytes });
+	if (c->retain.age > 0)
+		tt_timer_start_at(&d->expire, database_expire_period(d));
 	return database_open(d, err);
 }
 
@@ -329,6 +434,7 @@ database_exit(struct tt_thread *self)
 	tt_task_cancel(&d->commit);
 	tt_timer_stop(&d->linger);
 	tt_timer_stop(&d->retry);
+	tt_timer_stop(&d->expire);
 	tt_flood_finish(&d->refused);
 	tt_sqlite_destroy(d->file);
 	free(d->path);

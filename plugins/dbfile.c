@@ -209,7 +209,7 @@ dbfile_aside(const char *path, char aside[TT_DBFILE_ASIDE])
 		snprintf(aside, TT_DBFILE_ASIDE, "%s.damaged-%s.%d", path, when, ++i);
 }
 
-/* Renames PATH with SUFFIX behind it; where there is none, nothing. */
+/* Renames PATH with SUFFIX behind it; a WAL that is not there or empty, not. */
 static int
 dbfile_rename(const char *path, const char *suffix, const char *aside,
     struct tt_error *err)
@@ -218,6 +218,10 @@ dbfile_rename(const char *path, const char *suffix, const char *aside,
 
 	snprintf(from, sizeof from, "%s%s", path, suffix);
 	snprintf(to, sizeof to, "%s%s", aside, suffix);
+	if (*suffix != '\0' && dbfile_size(path, suffix) == 0) {
+		unlink(from);
+		return 0;
+	}
 	if (rename(from, to) != 0 && errno != ENOENT)
 		return tt_error_set(err, "%s: cannot be set aside: %s", from,
 		    strerror(errno));
@@ -244,6 +248,16 @@ dbfile_set_aside(const char *path, bool whole, char aside[TT_DBFILE_ASIDE],
 }
 
 int
+tt_dbfile_put_in_place(const char *name, const char *path, struct tt_error *err)
+{
+	if (rename(name, path) != 0)
+		return tt_error_set(err, "%s: cannot be renamed to %s: %s", name, path,
+		    strerror(errno));
+	dbfile_sync_directory(path);
+	return 0;
+}
+
+int
 tt_dbfile_set_aside(const char *path, char aside[TT_DBFILE_ASIDE], struct tt_error *err)
 {
 	return dbfile_set_aside(path, true, aside, err);
@@ -263,6 +277,10 @@ const char tt_dbfile_channels[] =
     "AND (SELECT group_concat(name) FROM pragma_table_info(m.name, 'main')) "
     "= 'id,connection,seq,received_at,payload'";
 
+const char tt_dbfile_ours[] =
+    "SELECT name FROM main.sqlite_schema WHERE type = 'table' "
+    "AND sql = 'CREATE TABLE \"' || name || '\"" TT_DBFILE_COLUMNS "'";
+
 /* Payload as text where it is text, else as hex, in plain SQL.
  *
  * A cast to text checks nothing, but SQLite's functions decode: what is no UTF-8
@@ -270,7 +288,8 @@ const char tt_dbfile_channels[] =
  * So: no NUL, which would end the text; no control characters but tab, LF and CR;
  * and it is all ASCII, or every character comes back the same.  For the last the
  * text is halved where it is not ASCII, until 16 characters are left, so that a
- * long one takes n log n and not n * n. */
+ * long one takes n log n and not n * n.  What is longer than 64 KiB and not ASCII is
+ * shown as hex: a hundred frames of 1 MiB would take half a minute. */
 #define RECENT_TEXT "CAST(f.payload AS TEXT)"
 #define RECENT_WIDE "GLOB '*[^' || char(1) || '-' || char(127) || ']*'"
 #define RECENT_CHAR(i) "unicode(substr(p,"#i",1))"
@@ -279,7 +298,7 @@ static const char dbfile_payload[] =
 "      AND " RECENT_TEXT " NOT GLOB '*[' || char(1) || '-' || char(8, 11, 12, 14) ||\n"
 "        '-' || char(31, 127) || '-' || char(159) || ']*'\n"
 "      AND (" RECENT_TEXT " NOT " RECENT_WIDE "\n"
-"        OR NOT EXISTS (\n"
+"        OR length(f.payload) <= 65536 AND NOT EXISTS (\n"
 "          WITH RECURSIVE half(side) AS (VALUES (0), (1)),\n"
 "          piece(s, n) AS (\n"
 "            SELECT " RECENT_TEXT ", length(" RECENT_TEXT ")\n"

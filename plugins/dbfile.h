@@ -44,6 +44,10 @@ enum tt_dbfile_wal tt_dbfile_wal(const char *path);
 int tt_dbfile_set_wal_aside(const char *path, char aside[TT_DBFILE_ASIDE],
     struct tt_error *err);
 
+/* The complete and synced file NAME becomes PATH, for good.  Returns 0, or -1 with ERR
+ * set. */
+int tt_dbfile_put_in_place(const char *name, const char *path, struct tt_error *err);
+
 /* SQL: the table of connections. */
 #define TT_DBFILE_CONNECTION \
 	"CREATE TABLE IF NOT EXISTS main.connection(id INTEGER PRIMARY KEY, " \
@@ -55,14 +59,19 @@ int tt_dbfile_set_wal_aside(const char *path, char aside[TT_DBFILE_ASIDE],
 	"CREATE TABLE IF NOT EXISTS main.refused(connection INTEGER, seq INTEGER, " \
 	"received_at INTEGER /* ns since 1970 */, reason TEXT, payload BLOB)"
 
+#define TT_DBFILE_COLUMNS \
+	"(id INTEGER PRIMARY KEY, connection INTEGER, seq INTEGER, " \
+	"received_at INTEGER /* ns since 1970 */, payload BLOB)"
+
 /* SQL: the table of a channel, whose name goes where %s stands. */
 #define TT_DBFILE_CHANNEL \
-	"CREATE TABLE IF NOT EXISTS main.\"%s\"(id INTEGER PRIMARY KEY, " \
-	"connection INTEGER, seq INTEGER, received_at INTEGER /* ns since 1970 */, " \
-	"payload BLOB)"
+	"CREATE TABLE IF NOT EXISTS main.\"%s\"" TT_DBFILE_COLUMNS
 
 /* SQL: the names of all tables that look like a channel's. */
 extern const char tt_dbfile_channels[];
+
+/* SQL: the names of the channels' tables that were made by TT_DBFILE_CHANNEL. */
+extern const char tt_dbfile_ours[];
 
 /* SQL, to be freed by the caller: the view `recent` over N tables. */
 char *tt_dbfile_recent(const char *const *tables, size_t n);

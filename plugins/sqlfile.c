@@ -2,6 +2,7 @@
 #include "plugins/sqlfile.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -55,6 +56,9 @@ tt_sql_classify(sqlite3 *handle, int rc)
 		/* The index of the WAL could not grow. */
 		if (rc == SQLITE_IOERR_SHMSIZE || rc == SQLITE_IOERR_NOMEM)
 			return TT_SQL_LATER;
+		/* A COMMIT that fails leaves its reason in errno alone. */
+		if (rc == SQLITE_IOERR_WRITE && error == 0)
+			error = errno;
 		return sqlfile_no_room(error) ? TT_SQL_LATER : TT_SQL_BROKEN;
 	default:
 		return TT_SQL_FAILED;
@@ -142,6 +146,12 @@ sqlfile_on_commit(void *arg, sqlite3 *handle, const char *name, int pages)
 	return SQLITE_OK;
 }
 
+static int64_t
+sqlfile_wal_limit(const struct tt_sqlfile *file)
+{
+	return file->wal_limit > 0 ? file->wal_limit : SQLFILE_WAL;
+}
+
 static int
 sqlfile_set_up(struct tt_sqlfile *file, bool full,
     int (*make_schema)(void *arg, struct tt_error *err), void *arg,
@@ -153,8 +163,9 @@ sqlfile_set_up(struct tt_sqlfile *file, bool full,
 	sqlite3_busy_timeout(file->handle, 200);
 	rc = tt_sql_do(file, NULL, "PRAGMA page_size=%d; PRAGMA synchronous=FULL; "
 	    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d; "
-	    "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d",
-	    TT_DBFILE_PAGE, SQLFILE_CACHE >> 10, 2 * SQLFILE_WAL);
+	    "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%" PRId64 "; "
+	    "PRAGMA secure_delete=FAST",	/* no write that is for zeros alone */
+	    TT_DBFILE_PAGE, SQLFILE_CACHE >> 10, 2 * sqlfile_wal_limit(file));
 	if (rc != SQLITE_OK)
 		return tt_sql_error(file, rc, err);
 	result = make_schema(arg, err);
@@ -223,7 +234,7 @@ tt_sqlfile_checkpoint(struct tt_sqlfile *file, struct tt_error *err)
 	int rc, result;
 
 	if (file->handle == NULL ||
-	    (int64_t)file->wal_pages * TT_DBFILE_PAGE <= SQLFILE_WAL)
+	    (int64_t)file->wal_pages * TT_DBFILE_PAGE <= sqlfile_wal_limit(file))
 		return TT_SQL_OK;
 	rc = sqlite3_wal_checkpoint_v2(file->handle, "main", SQLITE_CHECKPOINT_PASSIVE,
 	    NULL, NULL);

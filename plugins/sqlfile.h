@@ -26,6 +26,7 @@ struct tt_sqlfile {
 	const char *path;	/* absolute */
 	sqlite3 *handle;	/* NULL: closed */
 	int wal_pages;		/* after the last commit */
+	int64_t wal_limit;	/* bytes that the WAL may have, 0: 16 MiB */
 };
 
 /* Opens the file, or makes it, in WAL mode: a commit is synced, or else (FULL false)
@@ -43,7 +44,7 @@ void tt_sqlfile_close(struct tt_sqlfile *file);
 /* The same for a file that is damaged: it is left as it is, with its WAL beside it. */
 void tt_sqlfile_abandon(struct tt_sqlfile *file);
 
-/* Moves the WAL into the file if it is over 16 MiB.  Returns OK where it could not
+/* Moves the WAL into the file if it is over its limit.  Returns OK where it could not
  * be done now. */
 int tt_sqlfile_checkpoint(struct tt_sqlfile *file, struct tt_error *err);
 

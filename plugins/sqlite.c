@@ -1,12 +1,11 @@
 /* sqlite.c - the door to SQLite.
  *
  * Rows are not bound one by one: `tt-feed` is a virtual table whose rows are the
- * frames of the batches at hand, and one INSERT ... SELECT copies them all.  A
- * name with a hyphen can be no channel's.
+ * frames of the batches at hand, and one INSERT ... SELECT copies them all.
  *
  * A transaction is written without savepoints first.  If a row is refused it is
  * rolled back and written again with care: each statement in a savepoint, and a
- * statement that fails is halved, down to the row. */
+ * statement that fails is halved, down to the row, which goes to `refused`. */
 #include "plugins/sqlite.h"
 
 #include <inttypes.h>
@@ -18,11 +17,16 @@
 #include "daemon/batch.h"
 #include "daemon/memory.h"
 #include "plugins/dbfile.h"
+#include "plugins/sqlfeed.h"
 #include "plugins/sqlfile.h"
+#include "plugins/sqlretain.h"
 
 /* Connections whose row is known to be written, by the low bits of their number:
  * saves a look-up for each batch. */
 #define SEEN_SIZE 1024
+
+#define EXPIRE 1000			/* rows past their age that go at once */
+#define WAL_SMALLEST (256 << 10)	/* where the file may have few bytes */
 
 struct sqlite_channel {
 	const char *name;
@@ -31,23 +35,20 @@ struct sqlite_channel {
 	int64_t next_last_id;		/* in this transaction */
 };
 
-/* The rows that `tt-feed` shows: ROWS frames of one channel, from number FROM. */
-struct sqlite_feed {
-	const struct tt_sqlite_item *items;
-	size_t n;
-	unsigned channel;
-	uint64_t from, rows;
-};
-
 struct tt_sqlite {
 	struct tt_sqlfile file;
 	bool full;
 	bool reopened;			/* a transaction may have stayed in the file */
+	bool replaced;			/* in this call, by a new file */
+	struct tt_error note;		/* what was set aside in it */
 	sqlite3_stmt *opened, *closed;	/* of connections */
-	struct sqlite_feed feed;
+	sqlite3_stmt *refuse;
+	struct tt_sqlfeed feed;
 	uint64_t *seen;
+	struct tt_sqlretain *retain;	/* or NULL */
 	struct tt_sqlite_refused *refused;
 	size_t n_refused, refused_size;
+	int64_t last_refused, next_last_refused;	/* as last_id */
 	unsigned n_channels;
 	struct sqlite_channel channels[];
 };
@@ -58,170 +59,14 @@ sqlite_public(int result)
 	return result > TT_SQL_FAILED ? TT_SQLITE_FAILED : (enum tt_sqlite_result)result;
 }
 
-/* --- the feed ------------------------------------------------------------ */
-
-struct sqlite_cursor {
-	sqlite3_vtab_cursor base;
-	const struct tt_batch *batch;
-	uint32_t slice;
-	uint64_t left;
-	const struct tt_sqlite_item *next;
-	unsigned channel;
-};
-
-struct sqlite_vtab {
-	sqlite3_vtab base;
-	const struct sqlite_feed *feed;
-};
-
-static int
-sqlite_feed_connect(sqlite3 *handle, void *aux, int argc, const char *const *argv,
-    sqlite3_vtab **vtab, char **error)
-{
-	struct tt_sqlite *db = aux;
-	struct sqlite_vtab *v;
-
-	(void)argc, (void)argv, (void)error;
-	v = sqlite3_malloc(sizeof *v);
-	if (v == NULL)
-		return SQLITE_NOMEM;
-	memset(v, 0, sizeof *v);
-	v->feed = &db->feed;
-	*vtab = &v->base;
-	sqlite3_vtab_config(handle, SQLITE_VTAB_DIRECTONLY);
-	return sqlite3_declare_vtab(handle,
-	    "CREATE TABLE x(connection, seq, received_at, payload)");
-}
-
-static int
-sqlite_feed_disconnect(sqlite3_vtab *vtab)
-{
-	sqlite3_free(vtab);
-	return SQLITE_OK;
-}
-
-static int
-sqlite_feed_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
-{
-	(void)vtab;
-	info->estimatedCost = 1e6;
-	info->estimatedRows = 10000;
-	return SQLITE_OK;
-}
-
-static int
-sqlite_feed_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor)
-{
-	struct sqlite_cursor *c;
-
-	(void)vtab;
-	c = sqlite3_malloc(sizeof *c);
-	if (c == NULL)
-		return SQLITE_NOMEM;
-	memset(c, 0, sizeof *c);
-	*cursor = &c->base;
-	return SQLITE_OK;
-}
-
-static int
-sqlite_feed_close(sqlite3_vtab_cursor *cursor)
-{
-	sqlite3_free(cursor);
-	return SQLITE_OK;
-}
-
-/* To the next batch of the channel that has frames; there is one. */
+/* What the last call had to say is said. */
 static void
-sqlite_feed_next_batch(struct sqlite_cursor *c)
+sqlite_begin_call(struct tt_sqlite *db)
 {
-	while (c->next->channel != c->channel || c->next->batch->n == 0)
-		c->next++;
-	c->batch = c->next++->batch;
-	c->slice = 0;
+	db->n_refused = 0;
+	db->replaced = false;
+	db->note.text[0] = '\0';
 }
-
-static int
-sqlite_feed_filter(sqlite3_vtab_cursor *cursor, int number, const char *text,
-    int argc, sqlite3_value **argv)
-{
-	struct sqlite_cursor *c = (struct sqlite_cursor *)cursor;
-	const struct sqlite_feed *f = ((struct sqlite_vtab *)cursor->pVtab)->feed;
-	uint64_t skip = f->from;
-
-	(void)number, (void)text, (void)argc, (void)argv;
-	c->left = f->rows;
-	c->next = f->items;
-	c->channel = f->channel;
-	if (c->left == 0)
-		return SQLITE_OK;
-	sqlite_feed_next_batch(c);
-	while (skip >= c->batch->n) {
-		skip -= c->batch->n;
-		sqlite_feed_next_batch(c);
-	}
-	c->slice = (uint32_t)skip;
-	return SQLITE_OK;
-}
-
-static int
-sqlite_feed_next(sqlite3_vtab_cursor *cursor)
-{
-	struct sqlite_cursor *c = (struct sqlite_cursor *)cursor;
-
-	if (--c->left > 0 && ++c->slice == c->batch->n)
-		sqlite_feed_next_batch(c);
-	return SQLITE_OK;
-}
-
-static int
-sqlite_feed_eof(sqlite3_vtab_cursor *cursor)
-{
-	return ((struct sqlite_cursor *)cursor)->left == 0;
-}
-
-static int
-sqlite_feed_column(sqlite3_vtab_cursor *cursor, sqlite3_context *context, int i)
-{
-	const struct sqlite_cursor *c = (const struct sqlite_cursor *)cursor;
-	const struct tt_batch *batch = c->batch;
-
-	switch (i) {
-	case 0:
-		sqlite3_result_int64(context, (int64_t)batch->origin->connection);
-		break;
-	case 1:
-		sqlite3_result_int64(context, (int64_t)(batch->first_seq + c->slice));
-		break;
-	case 2:
-		sqlite3_result_int64(context, batch->received_at);
-		break;
-	default:
-		sqlite3_result_blob64(context, tt_batch_bytes(batch, c->slice),
-		    batch->slices[c->slice].length, SQLITE_STATIC);
-		break;
-	}
-	return SQLITE_OK;
-}
-
-static int
-sqlite_feed_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *id)
-{
-	*id = (sqlite3_int64)((struct sqlite_cursor *)cursor)->left;
-	return SQLITE_OK;
-}
-
-static const sqlite3_module sqlite_feed_module = {
-	.xConnect	= sqlite_feed_connect,
-	.xDisconnect	= sqlite_feed_disconnect,
-	.xBestIndex	= sqlite_feed_best_index,
-	.xOpen		= sqlite_feed_open,
-	.xClose		= sqlite_feed_close,
-	.xFilter	= sqlite_feed_filter,
-	.xNext		= sqlite_feed_next,
-	.xEof		= sqlite_feed_eof,
-	.xColumn	= sqlite_feed_column,
-	.xRowid		= sqlite_feed_rowid,
-};
 
 /* --- the schema ---------------------------------------------------------- */
 
@@ -273,7 +118,8 @@ sqlite_make_schema(void *arg, struct tt_error *err)
 	}
 	if (rc == SQLITE_OK)
 		rc = tt_sql_do(&db->file, NULL, "PRAGMA main.application_id=%d; "
-		    "PRAGMA main.user_version=%d; " TT_DBFILE_CONNECTION,
+		    "PRAGMA main.user_version=%d; " TT_DBFILE_CONNECTION "; "
+		    TT_DBFILE_REFUSED,
 		    TT_DBFILE_APPLICATION, TT_DBFILE_VERSION);
 	for (unsigned i = 0; i < db->n_channels && rc == SQLITE_OK; i++)
 		rc = tt_sql_do(&db->file, NULL, TT_DBFILE_CHANNEL, db->channels[i].name);
@@ -295,7 +141,7 @@ sqlite_prepare_inserts(struct tt_sqlite *db)
 	for (unsigned i = 0; i < db->n_channels && rc == SQLITE_OK; i++) {
 		snprintf(sql, sizeof sql, "INSERT INTO main.\"%s\"(connection, seq, "
 		    "received_at, payload) SELECT connection, seq, received_at, "
-		    "payload FROM \"tt-feed\"", db->channels[i].name);
+		    "payload FROM \"" TT_SQLFEED "\"", db->channels[i].name);
 		rc = tt_sql_prepare(&db->file, sql, &db->channels[i].insert);
 	}
 	return rc;
@@ -316,69 +162,161 @@ sqlite_prepare_all(struct tt_sqlite *db)
 		    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(id) DO UPDATE "
 		    "SET closed_at = excluded.closed_at, "
 		    "close_reason = excluded.close_reason", &db->closed);
+	if (rc == SQLITE_OK)
+		rc = tt_sql_prepare(&db->file, "INSERT INTO main.refused(connection, seq, "
+		    "received_at, reason, payload) VALUES(?1, ?2, ?3, ?4, ?5)",
+		    &db->refuse);
 	return rc;
 }
 
-/* Where each table ends.  After a failed sync the transaction that was not
+/* Where TABLE ends, into *LAST_ID.  After a failed sync the transaction that was not
  * answered for may be found in the WAL all the same: its rows go, for they are
  * written again. */
 static int
-sqlite_find_ends(struct tt_sqlite *db)
+sqlite_find_end(struct tt_sqlite *db, const char *table, int64_t *last_id)
 {
+	int64_t id = 0;
 	int rc = SQLITE_OK;
 
-	for (unsigned i = 0; i < db->n_channels && rc == SQLITE_OK; i++) {
-		struct sqlite_channel *ch = &db->channels[i];
-		int64_t last_id = 0;
+	if (db->reopened)
+		rc = tt_sql_do(&db->file, NULL, "DELETE FROM main.\"%s\" "
+		    "WHERE rowid > %" PRId64, table, *last_id);
+	if (rc == SQLITE_OK)
+		rc = tt_sql_do(&db->file, &id, "SELECT max(rowid) FROM main.\"%s\"",
+		    table);
+	if (rc == SQLITE_OK)
+		*last_id = id;
+	return rc;
+}
 
-		if (db->reopened)
-			rc = tt_sql_do(&db->file, NULL, "DELETE FROM main.\"%s\" "
-			    "WHERE id > %" PRId64, ch->name, ch->last_id);
-		if (rc == SQLITE_OK)
-			rc = tt_sql_do(&db->file, &last_id,
-			    "SELECT max(id) FROM main.\"%s\"", ch->name);
-		if (rc == SQLITE_OK)
-			ch->last_id = last_id;
-	}
+static int
+sqlite_find_ends(struct tt_sqlite *db)
+{
+	int rc = sqlite_find_end(db, "refused", &db->last_refused);
+
+	for (unsigned i = 0; i < db->n_channels && rc == SQLITE_OK; i++)
+		rc = sqlite_find_end(db, db->channels[i].name, &db->channels[i].last_id);
 	return rc;
 }
 
 static void
-sqlite_close(struct tt_sqlite *db)
+sqlite_close(struct tt_sqlite *db, bool damaged)
 {
 	sqlite3_finalize(db->opened);
 	sqlite3_finalize(db->closed);
-	db->opened = db->closed = NULL;
+	sqlite3_finalize(db->refuse);
+	db->opened = db->closed = db->refuse = NULL;
+	if (db->retain != NULL)
+		tt_sqlretain_end(db->retain);
 	for (unsigned i = 0; i < db->n_channels; i++) {
 		sqlite3_finalize(db->channels[i].insert);
 		db->channels[i].insert = NULL;
 	}
-	tt_sqlfile_close(&db->file);
+	if (damaged)
+		tt_sqlfile_abandon(&db->file);
+	else
+		tt_sqlfile_close(&db->file);
 	memset(db->seen, 0, SEEN_SIZE * sizeof db->seen[0]);
+}
+
+/* What can be told of the file before SQLite opens it. */
+static int
+sqlite_look(struct tt_sqlite *db, struct tt_error *err)
+{
+	char aside[TT_DBFILE_ASIDE];
+
+	if (tt_dbfile_check(db->file.path, TT_DBFILE_APPLICATION, TT_DBFILE_VERSION,
+	    err) != 0)
+		return TT_SQL_FAILED;
+	switch (tt_dbfile_wal(db->file.path)) {
+	case TT_DBFILE_WAL_FINE:
+		break;
+	case TT_DBFILE_WAL_ALONE:
+		tt_error_set(err, "%s: only its WAL is left", db->file.path);
+		return TT_SQL_DAMAGED;
+	case TT_DBFILE_WAL_GARBAGE:
+		if (tt_dbfile_set_wal_aside(db->file.path, aside, err) != 0)
+			return TT_SQL_FAILED;
+		tt_error_set(&db->note, "%s-wal was damaged: it is now %s-wal",
+		    db->file.path, aside);
+		break;
+	}
+	return TT_SQL_OK;
+}
+
+static int
+sqlite_open_once(struct tt_sqlite *db, struct tt_error *err)
+{
+	int rc, result;
+
+	result = sqlite_look(db, err);
+	if (result != TT_SQL_OK)
+		return result;
+	result = tt_sqlfile_open(&db->file, db->full, sqlite_make_schema, db, err);
+	if (result != TT_SQL_OK)
+		return result;
+	rc = tt_sqlfeed_register(db->file.handle, &db->feed);
+	if (rc == SQLITE_OK)
+		rc = sqlite_prepare_all(db);
+	if (rc == SQLITE_OK)
+		rc = sqlite_find_ends(db);
+	if (rc == SQLITE_OK && db->retain != NULL)
+		rc = tt_sqlretain_begin(db->retain);
+	result = tt_sql_error(&db->file, rc, err);
+	if (result == TT_SQL_OK)
+		db->reopened = false;
+	else if (result == TT_SQL_ROW)
+		result = TT_SQL_DAMAGED;	/* other columns than it was made with */
+	if (result != TT_SQL_OK)
+		sqlite_close(db, result == TT_SQL_DAMAGED);
+	return result;
+}
+
+/* The closed file is damaged, as ERR says: gives it another name, so that a new one
+ * can be begun.  What had not been answered for is not looked for in the old one. */
+static int
+sqlite_set_aside(struct tt_sqlite *db, struct tt_error *err)
+{
+	char aside[TT_DBFILE_ASIDE];
+
+	if (tt_dbfile_set_aside(db->file.path, aside, err) != 0)
+		return TT_SQL_FAILED;
+	tt_error_set(&db->note, "%s was damaged: it is now %s, and a new file is begun",
+	    db->file.path, aside);
+	db->replaced = true;
+	db->reopened = false;
+	db->last_refused = 0;
+	for (unsigned i = 0; i < db->n_channels; i++)
+		db->channels[i].last_id = 0;
+	return TT_SQL_OK;
+}
+
+/* Opens the file, or another in its place: once, because a disk that damages what was
+ * just written is no matter of the file. */
+static int
+sqlite_open(struct tt_sqlite *db, struct tt_error *err)
+{
+	int result = sqlite_open_once(db, err);
+
+	if (result == TT_SQL_DAMAGED && !db->replaced) {
+		result = sqlite_set_aside(db, err);
+		if (result == TT_SQL_OK)
+			result = sqlite_open_once(db, err);
+	}
+	return result;
 }
 
 enum tt_sqlite_result
 tt_sqlite_open(struct tt_sqlite *db, struct tt_error *err)
 {
-	int rc, result;
+	sqlite_begin_call(db);
+	return sqlite_public(sqlite_open(db, err));
+}
 
-	if (tt_dbfile_check(db->file.path, TT_DBFILE_APPLICATION, TT_DBFILE_VERSION,
-	    err) != 0)
-		return TT_SQLITE_FAILED;
-	result = tt_sqlfile_open(&db->file, db->full, sqlite_make_schema, db, err);
-	if (result != TT_SQL_OK)
-		return sqlite_public(result);
-	rc = sqlite3_create_module(db->file.handle, "tt-feed", &sqlite_feed_module, db);
-	if (rc == SQLITE_OK)
-		rc = sqlite_prepare_all(db);
-	if (rc == SQLITE_OK)
-		rc = sqlite_find_ends(db);
-	result = tt_sql_error(&db->file, rc, err);
-	if (result == TT_SQL_OK)
-		db->reopened = false;
-	else
-		sqlite_close(db);
-	return sqlite_public(result);
+const char *
+tt_sqlite_note(const struct tt_sqlite *db)
+{
+	return db->note.text[0] != '\0' ? db->note.text : NULL;
 }
 
 struct tt_sqlite *
@@ -402,10 +340,21 @@ tt_sqlite_destroy(struct tt_sqlite *db)
 {
 	if (db == NULL)
 		return;
-	sqlite_close(db);
+	sqlite_close(db, false);
+	tt_sqlretain_destroy(db->retain);
 	free(db->refused);
 	free(db->seen);
 	free(db);
+}
+
+void
+tt_sqlite_retain(struct tt_sqlite *db, const struct tt_sqlite_retain *limits)
+{
+	int64_t wal = limits->bytes / 4;
+
+	db->retain = tt_sqlretain_create(&db->file, limits);
+	if (wal > 0 && wal < 16 << 20)
+		db->file.wal_limit = wal > WAL_SMALLEST ? wal : WAL_SMALLEST;
 }
 
 /* --- writing ------------------------------------------------------------- */
@@ -426,11 +375,11 @@ sqlite_write_connection(sqlite3_stmt *stmt, const struct tt_origin *origin, bool
 	return tt_sql_run(stmt);
 }
 
-/* The rows of `connection` that the items bring.  CAREFUL: somebody's constraint
- * on that table keeps no frame out. */
+/* The rows of `connection` that the items bring; adds the new ones to *CAME.  CAREFUL:
+ * somebody's constraint on that table keeps no frame out. */
 static int
 sqlite_write_connections(struct tt_sqlite *db, const struct tt_sqlite_item *items,
-    size_t n, bool careful)
+    size_t n, bool careful, uint64_t *came)
 {
 	int rc = SQLITE_OK;
 
@@ -441,8 +390,11 @@ sqlite_write_connections(struct tt_sqlite *db, const struct tt_sqlite_item *item
 
 		if (batch->last) {
 			rc = sqlite_write_connection(db->closed, origin, true);
+			*came += *seen != origin->connection;
 		} else if (*seen != origin->connection) {
 			rc = sqlite_write_connection(db->opened, origin, false);
+			*came += rc == SQLITE_OK &&
+			    sqlite3_changes64(db->file.handle) > 0;
 			*seen = origin->connection;
 		}
 		if (careful && rc != SQLITE_OK &&
@@ -452,26 +404,16 @@ sqlite_write_connections(struct tt_sqlite *db, const struct tt_sqlite_item *item
 	return rc;
 }
 
-/* Notes that row ROW of the feed is left out, for RC. */
+/* Notes that frame SEQ of CONNECTION is left out of the channel, for RC. */
 static void
-sqlite_refuse(struct tt_sqlite *db, uint64_t row, int rc)
+sqlite_note_refused(struct tt_sqlite *db, uint64_t connection, uint64_t seq, int rc)
 {
-	const struct tt_sqlite_item *item = db->feed.items;
 	const char *reason = sqlite3_errstr(rc);
 	struct tt_sqlite_refused *last;
-	uint64_t seq;
 
-	for (;; item++) {
-		if (item->channel != db->feed.channel)
-			continue;
-		if (row < item->batch->n)
-			break;
-		row -= item->batch->n;
-	}
-	seq = item->batch->first_seq + row;
 	last = db->n_refused > 0 ? &db->refused[db->n_refused - 1] : NULL;
-	if (last != NULL && last->connection == item->batch->origin->connection &&
-	    last->channel == item->channel && last->seq + last->n == seq &&
+	if (last != NULL && last->connection == connection &&
+	    last->channel == db->feed.channel && last->seq + last->n == seq &&
 	    last->reason == reason) {
 		last->n++;
 		return;
@@ -482,9 +424,46 @@ sqlite_refuse(struct tt_sqlite *db, uint64_t row, int rc)
 		    db->refused_size * sizeof db->refused[0]);
 	}
 	db->refused[db->n_refused++] = (struct tt_sqlite_refused){
-		.connection = item->batch->origin->connection, .seq = seq, .n = 1,
-		.channel = item->channel, .reason = reason,
+		.connection = connection, .seq = seq, .n = 1,
+		.channel = db->feed.channel, .reason = reason,
 	};
+}
+
+/* Row ROW of the feed goes to `refused`, for RC, of which SQLite says TEXT.  Where
+ * that table cannot take the payload either, the row says so. */
+static int
+sqlite_refuse(struct tt_sqlite *db, uint64_t row, int rc, const char *text)
+{
+	int64_t last_id = sqlite3_last_insert_rowid(db->file.handle);
+	sqlite3_stmt *stmt = db->refuse;
+	const struct tt_batch *batch;
+	char reason[512];
+	uint32_t i;
+	int result;
+
+	batch = tt_sqlfeed_find(&db->feed, row, &i);
+	sqlite_note_refused(db, batch->origin->connection, batch->first_seq + i, rc);
+	sqlite3_set_last_insert_rowid(db->file.handle, db->next_last_refused);
+	sqlite3_bind_int64(stmt, 1, (int64_t)batch->origin->connection);
+	sqlite3_bind_int64(stmt, 2, (int64_t)(batch->first_seq + i));
+	sqlite3_bind_int64(stmt, 3, batch->received_at);
+	sqlite3_bind_text(stmt, 4, text, -1, SQLITE_STATIC);
+	result = sqlite3_bind_blob64(stmt, 5, tt_batch_bytes(batch, i),
+	    batch->slices[i].length, SQLITE_STATIC);
+	if (result == SQLITE_OK)
+		result = tt_sql_run(stmt);
+	if (result != SQLITE_OK &&
+	    tt_sql_classify(db->file.handle, result) == TT_SQL_ROW) {
+		snprintf(reason, sizeof reason, "%.400s (its payload of %" PRIu32
+		    " bytes could not be kept)", text, batch->slices[i].length);
+		sqlite3_bind_text(stmt, 4, reason, -1, SQLITE_STATIC);
+		sqlite3_bind_null(stmt, 5);
+		result = tt_sql_run(stmt);
+	}
+	sqlite3_clear_bindings(stmt);
+	db->next_last_refused = sqlite3_last_insert_rowid(db->file.handle);
+	sqlite3_set_last_insert_rowid(db->file.handle, last_id);
+	return result;
 }
 
 /* Inserts the ROWS rows from FROM on of the feed, but those that are refused. */
@@ -492,6 +471,7 @@ static int
 sqlite_insert_with_care(struct tt_sqlite *db, struct sqlite_channel *ch, uint64_t from,
     uint64_t rows)
 {
+	char text[256];
 	int rc, rc_undo;
 
 	rc = tt_sql_do(&db->file, NULL, "SAVEPOINT part");
@@ -504,13 +484,12 @@ sqlite_insert_with_care(struct tt_sqlite *db, struct sqlite_channel *ch, uint64_
 		return tt_sql_do(&db->file, NULL, "RELEASE part");
 	if (tt_sql_classify(db->file.handle, rc) != TT_SQL_ROW)
 		return rc;
+	snprintf(text, sizeof text, "%s", sqlite3_errmsg(db->file.handle));
 	rc_undo = tt_sql_do(&db->file, NULL, "ROLLBACK TO part; RELEASE part");
 	if (rc_undo != SQLITE_OK)
 		return rc_undo;
-	if (rows == 1) {
-		sqlite_refuse(db, from, rc);
-		return SQLITE_OK;
-	}
+	if (rows == 1)
+		return sqlite_refuse(db, from, rc, text);
 	rc = sqlite_insert_with_care(db, ch, from, rows / 2);
 	if (rc == SQLITE_OK)
 		rc = sqlite_insert_with_care(db, ch, from + rows / 2, rows - rows / 2);
@@ -519,7 +498,7 @@ sqlite_insert_with_care(struct tt_sqlite *db, struct sqlite_channel *ch, uint64_
 
 static int
 sqlite_write_rows(struct tt_sqlite *db, const struct tt_sqlite_item *items, size_t n,
-    bool careful)
+    bool careful, uint64_t *came)
 {
 	int rc = SQLITE_OK;
 
@@ -530,9 +509,10 @@ sqlite_write_rows(struct tt_sqlite *db, const struct tt_sqlite_item *items, size
 		for (size_t j = 0; j < n; j++)
 			rows += items[j].channel == i ? items[j].batch->n : 0;
 		ch->next_last_id = ch->last_id;
+		*came += rows;
 		if (rows == 0)
 			continue;
-		db->feed = (struct sqlite_feed){
+		db->feed = (struct tt_sqlfeed){
 			.items = items, .n = n, .channel = i, .rows = rows,
 		};
 		sqlite3_set_last_insert_rowid(db->file.handle, ch->last_id);
@@ -543,57 +523,85 @@ sqlite_write_rows(struct tt_sqlite *db, const struct tt_sqlite_item *items, size
 	return rc;
 }
 
+/* Takes old rows away, for those that CAME.  Somebody's trigger that forbids it keeps
+ * no frame out. */
+static int
+sqlite_trim(struct tt_sqlite *db, struct tt_sqlretain_came came)
+{
+	bool reopens = false;
+	int rc = tt_sqlretain_trim(db->retain, came, &reopens);
+
+	if (reopens)
+		memset(db->seen, 0, SEEN_SIZE * sizeof db->seen[0]);
+	return rc != SQLITE_OK && tt_sql_classify(db->file.handle, rc) == TT_SQL_ROW ?
+	    SQLITE_OK : rc;
+}
+
+/* Rolls back what has failed with RC, and says so in ERR. */
+static int
+sqlite_roll_back(struct tt_sqlite *db, int rc, struct tt_error *err)
+{
+	int result = tt_sql_error(&db->file, rc, err);
+
+	if (!sqlite3_get_autocommit(db->file.handle))
+		tt_sql_do(&db->file, NULL, "ROLLBACK");
+	memset(db->seen, 0, SEEN_SIZE * sizeof db->seen[0]);
+	return result;
+}
+
 /* One transaction.  What is not OK has been rolled back, with ERR set. */
 static int
 sqlite_write_once(struct tt_sqlite *db, const struct tt_sqlite_item *items, size_t n,
     bool careful, struct tt_error *err)
 {
+	struct tt_sqlretain_came came = { 0, 0 };
 	int rc, result;
 
 	db->n_refused = 0;
+	db->next_last_refused = db->last_refused;
 	rc = tt_sql_do(&db->file, NULL, "BEGIN IMMEDIATE");
 	if (rc == SQLITE_OK)
-		rc = sqlite_write_connections(db, items, n, careful);
+		rc = sqlite_write_connections(db, items, n, careful,
+		    &came.connections);
 	if (rc == SQLITE_OK)
-		rc = sqlite_write_rows(db, items, n, careful);
+		rc = sqlite_write_rows(db, items, n, careful, &came.frames);
+	if (rc == SQLITE_OK && db->retain != NULL)
+		rc = sqlite_trim(db, came);
 	if (rc == SQLITE_OK)
 		rc = tt_sql_do(&db->file, NULL, "COMMIT");
 	if (rc == SQLITE_OK) {
 		for (unsigned i = 0; i < db->n_channels; i++)
 			db->channels[i].last_id = db->channels[i].next_last_id;
-		return TT_SQLITE_OK;
+		db->last_refused = db->next_last_refused;
+		return TT_SQL_OK;
 	}
-	result = tt_sql_error(&db->file, rc, err);
-	if (!sqlite3_get_autocommit(db->file.handle))
-		tt_sql_do(&db->file, NULL, "ROLLBACK");
-	memset(db->seen, 0, SEEN_SIZE * sizeof db->seen[0]);
+	result = sqlite_roll_back(db, rc, err);
 	db->n_refused = 0;
 	return result;
 }
 
 /* Closes the file if it is not to be trusted any more, and returns the result. */
-static enum tt_sqlite_result
+static int
 sqlite_settle(struct tt_sqlite *db, int result)
 {
-	if (result == TT_SQLITE_BROKEN) {
-		sqlite_close(db);
+	if (result == TT_SQL_BROKEN || result == TT_SQL_DAMAGED) {
+		sqlite_close(db, result == TT_SQL_DAMAGED);
 		db->reopened = true;
 	}
-	return sqlite_public(result);
+	return result;
 }
 
-enum tt_sqlite_result
-tt_sqlite_write(struct tt_sqlite *db, const struct tt_sqlite_item *items, size_t n,
+/* Writes the items, to the file that is there. */
+static int
+sqlite_write(struct tt_sqlite *db, const struct tt_sqlite_item *items, size_t n,
     struct tt_error *err)
 {
-	int rc, result;
+	int rc, result = TT_SQL_OK;
 
-	db->n_refused = 0;
-	if (db->file.handle == NULL) {
-		result = tt_sqlite_open(db, err);
-		if (result != TT_SQLITE_OK)
-			return sqlite_public(result);
-	}
+	if (db->file.handle == NULL)
+		result = sqlite_open(db, err);
+	if (result != TT_SQL_OK)
+		return result;
 	result = sqlite_write_once(db, items, n, false, err);
 	if (result == TT_SQL_ROW) {
 		/* If somebody took a table away it is no row's fault. */
@@ -602,6 +610,22 @@ tt_sqlite_write(struct tt_sqlite *db, const struct tt_sqlite_item *items, size_t
 		    sqlite_write_once(db, items, n, true, err);
 	}
 	return sqlite_settle(db, result);
+}
+
+enum tt_sqlite_result
+tt_sqlite_write(struct tt_sqlite *db, const struct tt_sqlite_item *items, size_t n,
+    struct tt_error *err)
+{
+	int result;
+
+	sqlite_begin_call(db);
+	result = sqlite_write(db, items, n, err);
+	if (result == TT_SQL_DAMAGED && !db->replaced) {
+		result = sqlite_set_aside(db, err);
+		if (result == TT_SQL_OK)
+			result = sqlite_write(db, items, n, err);
+	}
+	return sqlite_public(result);
 }
 
 const struct tt_sqlite_refused *
@@ -614,5 +638,39 @@ tt_sqlite_refused(const struct tt_sqlite *db, size_t *n)
 enum tt_sqlite_result
 tt_sqlite_checkpoint(struct tt_sqlite *db, struct tt_error *err)
 {
-	return sqlite_settle(db, tt_sqlfile_checkpoint(&db->file, err));
+	int result;
+
+	sqlite_begin_call(db);
+	result = sqlite_settle(db, tt_sqlfile_checkpoint(&db->file, err));
+	if (result == TT_SQL_DAMAGED)
+		result = sqlite_set_aside(db, err);
+	return sqlite_public(result);
+}
+
+enum tt_sqlite_result
+tt_sqlite_expire(struct tt_sqlite *db, bool *more, struct tt_error *err)
+{
+	bool reopens;
+	int rc, result = TT_SQL_OK;
+
+	sqlite_begin_call(db);
+	*more = false;
+	if (db->retain == NULL || db->file.handle == NULL ||
+	    !tt_sqlretain_is_due(db->retain))
+		return TT_SQLITE_OK;
+	rc = tt_sql_do(&db->file, NULL, "BEGIN IMMEDIATE");
+	if (rc == SQLITE_OK)
+		rc = tt_sqlretain_expire(db->retain, EXPIRE, &reopens);
+	if (rc == SQLITE_OK)
+		rc = tt_sql_do(&db->file, NULL, "COMMIT");
+	if (rc == SQLITE_OK) {
+		memset(db->seen, 0, SEEN_SIZE * sizeof db->seen[0]);
+		*more = tt_sqlretain_is_due(db->retain);
+	} else {
+		result = sqlite_settle(db, sqlite_roll_back(db, rc, err));
+	}
+	if (result == TT_SQL_DAMAGED)
+		result = sqlite_set_aside(db, err);
+	/* A trigger that forbids it: the rows stay. */
+	return result == TT_SQL_ROW ? TT_SQLITE_OK : sqlite_public(result);
 }

@@ -1,7 +1,7 @@
 /* sqlite.h - the door to SQLite: one file that batches are written to.
  *
- * The file has a table for each channel, the table `connection` and the view
- * `recent`, in WAL mode.  A write is one transaction: all of it is in the file and
+ * The file has a table for each channel, the tables `connection` and `refused` and
+ * the view `recent`, in WAL mode.  A write is one transaction: all of it is in the file and
  * synced, or nothing.  Every call may block, and belongs to one OS thread. */
 #ifndef TT_PLUGINS_SQLITE_H
 #define TT_PLUGINS_SQLITE_H
@@ -48,24 +48,47 @@ struct tt_sqlite_refused {
 struct tt_sqlite *tt_sqlite_create(const char *path, bool full,
     unsigned n_channels, const char *const *channels);
 
+/* What the file keeps; 0: no limit.  The oldest rows go beyond it. */
+struct tt_sqlite_retain {
+	int64_t rows;			/* of each table */
+	int64_t age;			/* ns since a row was received */
+	int64_t bytes;			/* of the file's pages in use, and the WAL */
+};
+
+/* Keeps to LIMITS from now on, in each transaction: at most twice as many rows go as
+ * come.  To be called before the file is opened. */
+void tt_sqlite_retain(struct tt_sqlite *db, const struct tt_sqlite_retain *limits);
+
+/* Takes rows away that are past their age, in one short transaction, and stores in
+ * *MORE if there are others.  Does nothing if the file is not open. */
+enum tt_sqlite_result tt_sqlite_expire(struct tt_sqlite *db, bool *more,
+    struct tt_error *err);
+
 /* Closes the file: what is in the WAL moves into it, and the WAL goes. */
 void tt_sqlite_destroy(struct tt_sqlite *db);
 
 /* Opens the file, or makes it.  FAILED, with ERR set: it is no regular file, it
  * cannot be written, it belongs to another program or to a newer version; then not
- * one byte of it has changed. */
+ * one byte of it has changed.  One of ours that is damaged is set aside, and another
+ * is begun. */
 enum tt_sqlite_result tt_sqlite_open(struct tt_sqlite *db, struct tt_error *err);
 
 /* Writes the N items in one transaction; opens the file if it is not open.  Where
- * the result is not OK, ERR says why. */
+ * the result is not OK, ERR says why.  If the file turns out to be damaged it is set
+ * aside, and the items are written to another. */
 enum tt_sqlite_result tt_sqlite_write(struct tt_sqlite *db,
     const struct tt_sqlite_item *items, size_t n, struct tt_error *err);
 
-/* The frames that the last write, which was OK, left out; valid until the next
- * call.  Stores their number in *N. */
+/* The frames that the last write, which was OK, left out of their channels and put
+ * into the table `refused`; valid until the next call.  Stores their number in *N. */
 const struct tt_sqlite_refused *tt_sqlite_refused(const struct tt_sqlite *db, size_t *n);
 
-/* Moves the WAL into the database file if it is over 16 MiB.  What was written is
+/* What was set aside in the last call, whatever that returned, and what it is called
+ * now; or NULL. */
+const char *tt_sqlite_note(const struct tt_sqlite *db);
+
+/* Moves the WAL into the database file if it is over 16 MiB, or over a quarter of the
+ * bytes that the file may have.  What was written is
  * safe whatever comes of it. */
 enum tt_sqlite_result tt_sqlite_checkpoint(struct tt_sqlite *db, struct tt_error *err);
 

@@ -13,6 +13,7 @@
 Suite *check_bad_suite(void);
 Suite *check_batch_suite(void);
 Suite *check_bound_suite(void);
+Suite *check_damage_suite(void);
 Suite *check_dbfile_suite(void);
 Suite *check_describe_suite(void);
 Suite *check_error_suite(void);
@@ -39,6 +40,7 @@ Suite *check_show_suite(void);
 Suite *check_sources_suite(void);
 Suite *check_spoolfile_suite(void);
 Suite *check_sqlite_suite(void);
+Suite *check_sqlretain_suite(void);
 Suite *check_stats_suite(void);
 Suite *check_status_suite(void);
 Suite *check_syntax_suite(void);
@@ -59,6 +61,7 @@ static Suite *(*const suites[])(void) = {
 	check_bad_suite,
 	check_batch_suite,
 	check_bound_suite,
+	check_damage_suite,
 	check_dbfile_suite,
 	check_describe_suite,
 	check_error_suite,
@@ -85,6 +88,7 @@ static Suite *(*const suites[])(void) = {
 	check_sources_suite,
 	check_spoolfile_suite,
 	check_sqlite_suite,
+	check_sqlretain_suite,
 	check_stats_suite,
 	check_status_suite,
 	check_syntax_suite,

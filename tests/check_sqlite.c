@@ -14,16 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "config/node.h"
 #include "daemon/batch.h"
+#include "tests/sqldata.h"
 
 Suite *check_sqlite_suite(void);
-
-static const char *const one_channel[] = { "data" };
-static const struct tt_node node = { .path = "MasterThread/Server/Connection" };
-static struct tt_memory memory;
-static struct tt_error err;
-static char dir[64], path[96];
 
 /* --- making things go wrong ---------------------------------------------- */
 
@@ -64,133 +58,10 @@ setup(void)
 {
 	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
 
-	strcpy(dir, "/tmp/check_sqlite.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	snprintf(path, sizeof path, "%s/x.db", dir);
-	memory = (struct tt_memory){ .limit = 1 << 30 };
+	sqldata_setup();
 	vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)write_or_full);
 	vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)write_or_full);
 	sync_fails = disk_is_full = false;
-}
-
-static void
-teardown(void)
-{
-	char command[160];
-
-	snprintf(command, sizeof command, "chmod -R u+w %s && rm -rf %s", dir, dir);
-	ck_assert_int_eq(system(command), 0);
-	tt_batch_trim_free_lists();
-}
-
-static struct tt_sqlite *
-opened(unsigned n, const char *const *channels)
-{
-	struct tt_sqlite *db = tt_sqlite_create(path, true, n, channels);
-
-	ck_assert_msg(tt_sqlite_open(db, &err) == TT_SQLITE_OK, "%s", err.text);
-	return db;
-}
-
-static struct tt_origin *
-origin_of(uint64_t connection)
-{
-	struct tt_origin *o = tt_origin_create(&memory, &node, connection,
-	    "127.0.0.1:45678", "127.0.0.1:5002");
-
-	o->opened_at = INT64_C(1700000000000000000);
-	return o;
-}
-
-/* A batch of the words of TEXT, from SEQ on. */
-static struct tt_batch *
-batch_of(struct tt_origin *o, uint64_t seq, const char *text)
-{
-	struct tt_chunk *c = tt_chunk_create(o, (uint32_t)strlen(text) + 1);
-	struct tt_batch *b;
-	uint32_t at = 0, length;
-
-	memcpy(c->bytes, text, strlen(text));
-	c->used = (uint32_t)strlen(text);
-	b = tt_batch_create(o, c, TT_BATCH_MAX);
-	for (; at < c->used; at += length + 1) {
-		length = (uint32_t)strcspn(text + at, " ");
-		tt_batch_add(b, at, length);
-	}
-	b->first_seq = seq;
-	b->received_at = INT64_C(1700000001000000000) + (int64_t)seq;
-	tt_chunk_unref(c);
-	return b;
-}
-
-static void
-write_one(struct tt_sqlite *db, const struct tt_batch *batch, unsigned channel)
-{
-	struct tt_sqlite_item item = { .batch = batch, .channel = channel };
-
-	ck_assert_msg(tt_sqlite_write(db, &item, 1, &err) == TT_SQLITE_OK, "%s",
-	    err.text);
-}
-
-/* Connection CONNECTION's frames, the words of TEXT, in one transaction. */
-static enum tt_sqlite_result
-write_words(struct tt_sqlite *db, uint64_t connection, const char *text)
-{
-	struct tt_origin *o = origin_of(connection);
-	struct tt_batch *b = batch_of(o, 1, text);
-	struct tt_sqlite_item item = { .batch = b };
-	enum tt_sqlite_result result = tt_sqlite_write(db, &item, 1, &err);
-
-	tt_batch_unref(b);
-	tt_origin_unref(o);
-	return result;
-}
-
-static int
-gather(void *out, int n, char **values, char **names)
-{
-	(void)names;
-	for (int i = 0; i < n; i++)
-		fprintf(out, "%s%s", i > 0 ? "|" : "",
-		    values[i] != NULL ? values[i] : "NULL");
-	putc(';', out);
-	return 0;
-}
-
-/* What SQL gives, as another program sees it: "a|b;c|d;". */
-static const char *
-query(const char *sql)
-{
-	static char text[16384];
-	FILE *out = fmemopen(text, sizeof text, "w");
-	sqlite3 *handle;
-	char *message = NULL;
-
-	ck_assert_int_eq(sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE, NULL),
-	    SQLITE_OK);
-	sqlite3_exec(handle, sql, gather, out, &message);
-	ck_assert_msg(message == NULL, "%s: %s", sql, message);
-	sqlite3_close(handle);
-	fclose(out);
-	return text;
-}
-
-static bool
-exists(const char *suffix)
-{
-	char name[128];
-
-	snprintf(name, sizeof name, "%s%s", path, suffix);
-	return access(name, F_OK) == 0;
-}
-
-static void
-put_file(const void *bytes, size_t size)
-{
-	FILE *out = fopen(path, "w");
-
-	ck_assert_uint_eq(fwrite(bytes, 1, size, out), size);
-	fclose(out);
 }
 
 /* --- what is written ----------------------------------------------------- */
@@ -353,6 +224,11 @@ START_TEST(a_refused_row_is_left_out_and_the_others_are_written)
 	ck_assert(r[0].connection == 7 && r[0].seq == 4 && r[0].n == 2);
 	ck_assert(r[1].connection == 7 && r[1].seq == 7 && r[1].n == 1);
 	ck_assert_ptr_nonnull(strstr(r[0].reason, "constraint"));
+	ck_assert_str_eq(query("SELECT connection, seq, "
+	    "received_at - 1700000001000000000, reason, payload FROM refused"),
+	    "7|4|1|UNIQUE constraint failed: data.payload|b;"
+	    "7|5|1|UNIQUE constraint failed: data.payload|c;"
+	    "7|7|1|UNIQUE constraint failed: data.payload|b;");
 	ck_assert_int_eq(write_words(db, 8, "l m"), TT_SQLITE_OK);
 	tt_sqlite_refused(db, &n);
 	ck_assert_uint_eq(n, 0);
@@ -371,6 +247,71 @@ START_TEST(a_trigger_that_fails_refuses_its_rows_alone)
 	ck_assert_str_eq(query("SELECT group_concat(seq) FROM data"), "1,3;");
 	ck_assert_uint_eq(tt_sqlite_refused(db, &n)[0].seq, 2);
 	tt_sqlite_destroy(db);
+}
+END_TEST
+
+START_TEST(a_payload_that_cannot_be_kept_at_all_is_left_out_of_refused)
+{
+	struct tt_sqlite *db = opened(1, one_channel);
+
+	query("CREATE TRIGGER t BEFORE INSERT ON data WHEN new.payload = x'62' "
+	    "BEGIN SELECT length(zeroblob(2000000000)); END;"
+	    "CREATE TRIGGER u BEFORE INSERT ON refused WHEN new.payload = x'62' "
+	    "BEGIN SELECT length(zeroblob(2000000000)); END");
+	ck_assert_int_eq(write_words(db, 7, "a b c"), TT_SQLITE_OK);
+	ck_assert_str_eq(query("SELECT group_concat(seq) FROM data"), "1,3;");
+	ck_assert_str_eq(query("SELECT seq, reason, payload FROM refused"),
+	    "2|string or blob too big (its payload of 1 bytes could not be kept)|NULL;");
+	tt_sqlite_destroy(db);
+}
+END_TEST
+
+START_TEST(refused_is_no_channel_and_a_frame_it_cannot_take_is_not_lost)
+{
+	struct tt_sqlite *db = opened(1, one_channel);
+	size_t n;
+
+	query("CREATE TRIGGER t BEFORE INSERT ON data WHEN new.payload = x'62' "
+	    "BEGIN SELECT raise(ABORT, 'no b'); END");
+	ck_assert_int_eq(write_words(db, 7, "a b"), TT_SQLITE_OK);
+	ck_assert_str_eq(query("SELECT reason FROM refused"), "no b;");
+	ck_assert_str_eq(query("SELECT payload FROM recent"), "a;");
+	query("CREATE TRIGGER u BEFORE INSERT ON refused "
+	    "BEGIN SELECT raise(ABORT, 'nor here'); END");
+	ck_assert_int_eq(write_words(db, 8, "a b"), TT_SQLITE_FAILED);
+	ck_assert_ptr_nonnull(strstr(err.text, "nor here"));
+	tt_sqlite_refused(db, &n);
+	ck_assert_uint_eq(n, 0);
+	ck_assert_str_eq(query("SELECT count(*) FROM data"), "1;");
+	tt_sqlite_destroy(db);
+}
+END_TEST
+
+START_TEST(refused_rows_are_there_once_after_a_failed_sync)
+{
+	struct tt_sqlite *db = opened(1, one_channel);
+
+	query("CREATE UNIQUE INDEX once ON data(payload)");
+	ck_assert_int_eq(write_words(db, 7, "a a b"), TT_SQLITE_OK);
+	sync_fails = true;
+	ck_assert_int_eq(write_words(db, 8, "c b"), TT_SQLITE_BROKEN);
+	sync_fails = false;
+	ck_assert_msg(write_words(db, 8, "c b") == TT_SQLITE_OK, "%s", err.text);
+	tt_sqlite_destroy(db);
+	ck_assert_str_eq(query("SELECT connection, seq FROM refused"), "7|2;8|2;");
+	ck_assert_str_eq(query("SELECT id, payload FROM data"), "1|a;2|b;3|c;");
+}
+END_TEST
+
+START_TEST(a_file_of_the_first_version_gets_the_table_refused)
+{
+	tt_sqlite_destroy(opened(1, one_channel));
+	query("DROP TABLE refused");
+	tt_sqlite_destroy(opened(1, one_channel));
+	ck_assert_str_eq(query("SELECT name, type FROM pragma_table_info('refused')"),
+	    "connection|INTEGER;seq|INTEGER;received_at|INTEGER;reason|TEXT;"
+	    "payload|BLOB;");
+	ck_assert_str_eq(query("PRAGMA user_version"), "1;");
 }
 END_TEST
 
@@ -674,7 +615,7 @@ check_sqlite_suite(void)
 	Suite *s = suite_create("sqlite");
 	TCase *t = tcase_create("files");
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, setup, sqldata_teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, the_schema_is_the_promised_one);
 	tcase_add_test(t, rows_hold_what_the_batches_held);
@@ -685,6 +626,12 @@ check_sqlite_suite(void)
 	tcase_add_test(t, the_wal_stays_small_and_goes_at_the_end);
 	tcase_add_test(t, a_refused_row_is_left_out_and_the_others_are_written);
 	tcase_add_test(t, a_trigger_that_fails_refuses_its_rows_alone);
+	tcase_add_test(t,
+	    a_payload_that_cannot_be_kept_at_all_is_left_out_of_refused);
+	tcase_add_test(t,
+	    refused_is_no_channel_and_a_frame_it_cannot_take_is_not_lost);
+	tcase_add_test(t, refused_rows_are_there_once_after_a_failed_sync);
+	tcase_add_test(t, a_file_of_the_first_version_gets_the_table_refused);
 	tcase_add_test(t, a_table_that_was_taken_away_is_no_rows_fault);
 	tcase_add_loop_test(t, a_file_that_is_not_ours_is_left_as_it_is, 0,
 	    (int)(sizeof not_ours / sizeof not_ours[0]));

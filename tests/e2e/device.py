@@ -56,7 +56,7 @@ class Device(threading.Thread):
         out, back, done = b"", b"", False
         while True:
             if not out and not done:
-                n = 50 if self.bound is None else min(50, self.bound - self.sent)
+                n = 50 if self.bound is None else max(0, min(50, self.bound - self.sent))
                 out = self.lines(n)
                 self.sent += n
                 if not out:

@@ -134,6 +134,8 @@ def test_the_schema_is_the_promised_one():
         assert columns == ["id", "connection", "seq", "received_at", "payload"]
         columns = [c[1] for c in d.rows("pragma table_info(connection)")]
         assert columns == ["id", "peer", "opened_at", "closed_at", "node", "local", "close_reason"]
+        columns = [c[1] for c in d.rows("pragma table_info(refused)")]
+        assert columns == ["connection", "seq", "received_at", "reason", "payload"]
         assert d.rows("pragma journal_mode") == [("wal",)]
         assert d.rows("pragma page_size") == [(8192,)]
         ((received,),) = d.rows("select received_at from data")

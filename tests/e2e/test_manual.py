@@ -176,7 +176,7 @@ def test_every_device_of_the_table_of_framings():
 
 def test_the_tables_of_a_database_are_those_of_the_page():
     said = re.findall(r"(?ms)^CREATE TABLE (\w+)\(.*?\)\n\.Ed", sections()["THE DATABASE FILE"])
-    assert said == ["data", "connection"], said
+    assert said == ["data", "connection", "refused"], said
     text = "".join(x + ";" for x in
                    re.findall(r"(?ms)^(CREATE TABLE .*?\))\n\.Ed", sections()["THE DATABASE FILE"]))
     page_db = sqlite3.connect(":memory:")

@@ -36,7 +36,7 @@ ALONE = {
                                           r"|a fixed frame has|leaves no length|keeps its header|goes with wss"
                                           r"|a certificate |is no name of a (header|subprotocol)|is set by the websocket"
                                           r"|has a line end or a control character|bytes of headers|is longer than \d+ bytes"
-                                          r"|the host's name is longer|text of \d+ bytes",
+                                          r"|the host's name is longer|text of \d+ bytes|retain has no rows",
     "memory depends on all of the file": r"daemon\.memory is|is less than twice the largest frame|a window of",
     "what ${...} stands for, a schema does not know": r"\"[^\"]*\$\{[^\"]*\"",
     "YAML has a word for nothing": r"is YAML's word for nothing",

@@ -42,7 +42,7 @@ INVISIBLE = {
     "a kind has a rule over its options": r"does not go with|needs \"|goes with wss|goes with its key|a length has"
                                           r"|a delimiter of|leaves no length|keeps its header|size .* is not in"
                                           r"|ends before it begins|is no name of a header"
-                                          r"|a fixed frame has",
+                                          r"|a fixed frame has|retain has no rows",
     RANGE: r"is not in \S+\.\.\S+$|is less than|is too large",
     "YAML keeps one of two, or makes a number of a text": r"stands here twice|has more than one colon"
                                                           r"|neither true nor false|is no whole number|is not known",
