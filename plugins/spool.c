@@ -400,7 +400,7 @@ spool_has_news(const struct tt_spool *s)
 		return true;
 	if (s->state.first == s->state.next)
 		return false;
-	return least > s->saved_least || s->config->age > 0;
+	return least > s->saved_least || s->config->age > 0 || s->state.more;
 }
 
 void
@@ -598,11 +598,13 @@ tt_spool_attach(struct tt_spool *s, struct tt_wscursor *c, const char *node)
 
 	while (saved != NULL && strcmp(saved->node, node) != 0)
 		saved = saved->next;
-	if (saved == NULL) {
+	if (saved == NULL && !s->state.cursors_lost) {
 		tt_wscursor_attach(c, s->log);
 	} else {
-		saved->taken = true;
-		tt_wscursor_attach_at(c, s->log, saved->confirmed);
+		if (saved != NULL)
+			saved->taken = true;
+		tt_wscursor_attach_at(c, s->log, saved != NULL ? saved->confirmed :
+		    s->state.first);
 		if (s->state.first < s->state.next)
 			tt_wslog_lose(s->log, 0, s->state.first);
 		else

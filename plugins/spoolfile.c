@@ -5,12 +5,12 @@
  * all rows to know: how many frames there are, and where the log ends. */
 #include "plugins/spoolfile.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "config/node.h"
@@ -18,53 +18,47 @@
 #include "daemon/memory.h"
 #include "plugins/dbfile.h"
 #include "plugins/spoolrow.h"
+#include "plugins/spoolsalvage.h"
 #include "plugins/sqlfile.h"
 
-#define SPOOLFILE_APPLICATION 0x74747370	/* application_id: "ttsp" */
-#define SPOOLFILE_VERSION 1			/* user_version */
-#define SPOOLFILE_TRIM (64 << 20)		/* bytes of rows that one write takes away */
+#define SPOOLFILE_TRIM (64 << 20)	/* bytes of rows that one write takes away */
+#define SPOOLFILE_ROW 256		/* bytes of a row beside lengths and payload */
+#define SPOOLFILE_WAL_LEAST (512 << 10)	/* bytes of the WAL that may stay there, */
+#define SPOOLFILE_WAL_MOST (16 << 20)	/* if there is less in the file, or more */
+#define SPOOLFILE_MARGIN (512 << 10)	/* bytes of the disk that are left for the WAL */
 
 struct tt_spoolfile {
 	struct tt_sqlfile file;
 	sqlite3_stmt *insert, *cursor, *remove, *refuse, *oldest, *trim, *meta;
 	struct tt_spool_state state;
+	bool known;			/* the state is that of the last write, or open */
+	bool damaged;			/* the file is to be replaced */
+	dev_t device;			/* of the file that was opened last */
+	ino_t inode;
 	uint8_t *buffer;		/* of one row: lengths, payload */
 	size_t size;
 };
 
-static const char spoolfile_schema[] =
-    "CREATE TABLE IF NOT EXISTS main.spool(position INTEGER PRIMARY KEY, n INTEGER, "
-    "checksum INTEGER, channel TEXT, connection INTEGER, seq INTEGER, "
-    "received_at INTEGER, node TEXT, peer TEXT, local TEXT, lengths BLOB, "
-    "payload BLOB);"
-    "CREATE TABLE IF NOT EXISTS main.cursor(node TEXT PRIMARY KEY, "
-    "confirmed INTEGER) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS main.refused(connection INTEGER, seq INTEGER, "
-    "received_at INTEGER /* ns since 1970 */, reason TEXT, payload BLOB);"
-    "CREATE TABLE IF NOT EXISTS main.meta(id INTEGER PRIMARY KEY CHECK (id = 1), "
-    "frames INTEGER, next INTEGER);"
-    "INSERT OR IGNORE INTO main.meta VALUES(1, 0, 0)";
-
-/* Binds R, whose memory stays until STMT has run. */
-static int
-spoolfile_insert(struct tt_spoolfile *f, const struct tt_spoolrow *r)
+static enum tt_sqlite_result
+spoolfile_public(int result)
 {
-	sqlite3_stmt *stmt = f->insert;
+	return result > TT_SQL_FAILED ? TT_SQLITE_FAILED : (enum tt_sqlite_result)result;
+}
 
-	sqlite3_bind_int64(stmt, 1, (int64_t)r->position);
-	sqlite3_bind_int64(stmt, 2, r->n);
-	sqlite3_bind_int64(stmt, 3, tt_spoolrow_checksum(r));
-	sqlite3_bind_text(stmt, 4, r->channel, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(stmt, 5, (int64_t)r->connection);
-	sqlite3_bind_int64(stmt, 6, (int64_t)r->seq);
-	sqlite3_bind_int64(stmt, 7, r->received_at);
-	sqlite3_bind_text(stmt, 8, r->node, -1, SQLITE_STATIC);
-	sqlite3_bind_text(stmt, 9, r->peer, -1, SQLITE_STATIC);
-	sqlite3_bind_text(stmt, 10, r->local, -1, SQLITE_STATIC);
-	sqlite3_bind_blob64(stmt, 11, r->lengths, r->lengths_size, SQLITE_STATIC);
-	sqlite3_bind_blob64(stmt, 12, r->payload == NULL ? "" : r->payload,
-	    r->payload_size, SQLITE_STATIC);
-	return tt_sql_run(stmt);
+/* What RC is in a file that nobody else writes: no row is refused, no table is missing,
+ * and one that may be written is not read-only. */
+static int
+spoolfile_error(struct tt_spoolfile *f, int rc, struct tt_error *err)
+{
+	int result = tt_sql_error(&f->file, rc, err);
+
+	if (rc == SQLITE_CORRUPT || rc == SQLITE_FULL)
+		tt_error_set(err, "%s: %s", f->file.path, rc == SQLITE_FULL ?
+		    sqlite3_errstr(rc) : "it is damaged");
+	if (result == TT_SQL_ROW || ((rc & 0xff) == SQLITE_READONLY &&
+	    access(f->file.path, W_OK) == 0))
+		return TT_SQL_DAMAGED;
+	return result;
 }
 
 /* --- opening ------------------------------------------------------------- */
@@ -101,25 +95,42 @@ tt_spoolfile_destroy(struct tt_spoolfile *f)
 	free(f);
 }
 
+/* The first transaction.  A file that has something in it has all the tables. */
 static int
 spoolfile_make_schema(void *arg, struct tt_error *err)
 {
 	struct tt_spoolfile *f = arg;
-	int64_t version = 0;
+	int64_t version = 0, application = 0, tables = 0;
 	int rc;
 
-	rc = tt_sql_do(&f->file, &version, "BEGIN IMMEDIATE; PRAGMA main.user_version");
-	if (rc == SQLITE_OK && version > SPOOLFILE_VERSION) {
+	rc = tt_sql_do(&f->file, &version, "PRAGMA secure_delete=OFF; BEGIN IMMEDIATE; "
+	    "PRAGMA main.user_version");
+	if (rc == SQLITE_OK && version > TT_SPOOLROW_VERSION) {
 		tt_error_set(err, "%s: made by a newer taskthread (version %" PRId64
 		    " of its tables, not %d)", f->file.path, version,
-		    SPOOLFILE_VERSION);
+		    TT_SPOOLROW_VERSION);
 		return TT_SQL_FAILED;
 	}
 	if (rc == SQLITE_OK)
+		rc = tt_sql_do(&f->file, &application, "PRAGMA main.application_id");
+	if (rc == SQLITE_OK)
+		rc = tt_sql_do(&f->file, &tables, TT_SPOOLROW_COUNT);
+	if (rc == SQLITE_OK && tables != TT_SPOOLROW_TABLES &&
+	    (tables != 0 || application == TT_SPOOLROW_APPLICATION))
+		rc = SQLITE_CORRUPT;
+	if (rc == SQLITE_OK)
 		rc = tt_sql_do(&f->file, NULL, "PRAGMA main.application_id=%d; "
-		    "PRAGMA main.user_version=%d; %s; COMMIT", SPOOLFILE_APPLICATION,
-		    SPOOLFILE_VERSION, spoolfile_schema);
-	return tt_sql_error(&f->file, rc, err);
+		    "PRAGMA main.user_version=%d; %s", TT_SPOOLROW_APPLICATION,
+		    TT_SPOOLROW_VERSION, tt_spoolrow_schema);
+	if (rc == SQLITE_OK && tables == 0) {
+		rc = tt_sql_prepare(&f->file, TT_SPOOLROW_SET_META, &f->meta);
+		if (rc == SQLITE_OK)
+			rc = tt_spoolrow_set_meta(f->meta, &(struct tt_spoolmeta){
+			    .next = f->known ? f->state.next : 0 });
+	}
+	if (rc == SQLITE_OK)
+		rc = tt_sql_do(&f->file, NULL, "COMMIT");
+	return spoolfile_error(f, rc, err);
 }
 
 static int
@@ -129,15 +140,14 @@ spoolfile_prepare(struct tt_spoolfile *f)
 		sqlite3_stmt **stmt;
 		const char *sql;
 	} all[] = {
-		{ &f->insert, "INSERT INTO main.spool(" TT_SPOOLROW_COLUMNS ") "
-		  "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)" },
-		{ &f->cursor, "INSERT OR REPLACE INTO main.cursor VALUES(?1, ?2)" },
+		{ &f->insert, TT_SPOOLROW_INSERT },
+		{ &f->cursor, TT_SPOOLROW_SET_CURSOR },
 		{ &f->remove, "DELETE FROM main.cursor WHERE node = ?1" },
-		{ &f->refuse, "INSERT INTO main.refused VALUES(?1, ?2, ?3, ?4, ?5)" },
+		{ &f->refuse, TT_SPOOLROW_REFUSE },
 		{ &f->oldest, "SELECT position, n, received_at, length(lengths) + "
 		  "length(payload) FROM main.spool ORDER BY position" },
 		{ &f->trim, "DELETE FROM main.spool WHERE position < ?1" },
-		{ &f->meta, "UPDATE main.meta SET frames = ?1, next = ?2" },
+		{ &f->meta, TT_SPOOLROW_SET_META },
 	};
 	int rc = SQLITE_OK;
 
@@ -156,6 +166,8 @@ spoolfile_measure(struct tt_spoolfile *f, struct tt_spool_state *state)
 	state->first = state->next;
 	state->oldest = 0;
 	rc = sqlite3_step(f->oldest);
+	if (rc == SQLITE_DONE)
+		state->frames = 0;
 	if (rc == SQLITE_ROW) {
 		state->first = (uint64_t)sqlite3_column_int64(f->oldest, 0);
 		state->oldest = sqlite3_column_int64(f->oldest, 2);
@@ -169,171 +181,133 @@ spoolfile_measure(struct tt_spoolfile *f, struct tt_spool_state *state)
 	return rc;
 }
 
-/* Reads what is known of the log; where a row is behind the end that was noted, the
- * note is older than it. */
+/* Every cursor is what was written. */
+static int
+spoolfile_check_cursors(struct tt_spoolfile *f)
+{
+	sqlite3_stmt *stmt = NULL;
+	const char *node;
+	uint64_t confirmed;
+	bool right = true;
+	int rc;
+
+	rc = tt_sql_prepare(&f->file, TT_SPOOLROW_CURSORS, &stmt);
+	while (rc == SQLITE_OK && right && sqlite3_step(stmt) == SQLITE_ROW)
+		right = tt_spoolrow_get_cursor(stmt, &node, &confirmed);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_reset(stmt);
+	sqlite3_finalize(stmt);
+	return rc == SQLITE_OK && !right ? SQLITE_CORRUPT : rc;
+}
+
+/* A write that was not answered for, because its sync failed, may be in the WAL all the
+ * same: its rows go, for they are written again. */
+static int
+spoolfile_forget(struct tt_spoolfile *f, uint64_t next, struct tt_spoolmeta *meta)
+{
+	int64_t n = 0;
+	int rc;
+
+	rc = tt_sql_do(&f->file, &n, "SELECT sum(n) FROM main.spool WHERE position >= %"
+	    PRIu64, next);
+	if (rc != SQLITE_OK || n == 0)
+		return rc;
+	meta->next = next;
+	meta->frames -= (uint64_t)n < meta->frames ? (uint64_t)n : meta->frames;
+	rc = tt_sql_do(&f->file, NULL, "BEGIN IMMEDIATE; DELETE FROM main.spool "
+	    "WHERE position >= %" PRIu64, next);
+	if (rc == SQLITE_OK)
+		rc = tt_spoolrow_set_meta(f->meta, meta);
+	return rc == SQLITE_OK ? tt_sql_do(&f->file, NULL, "COMMIT") : rc;
+}
+
+/* Reads what is known of the log.  Rows behind the end that was noted can be there
+ * after damage. */
 static int
 spoolfile_recall(struct tt_spoolfile *f, struct tt_spool_state *state)
 {
-	int64_t frames = 0, next = 0, last = 0;
+	struct tt_spoolmeta meta;
+	int64_t last = 0;
 	int rc;
 
-	rc = tt_sql_do(&f->file, &frames, "SELECT frames FROM main.meta");
+	rc = tt_spoolrow_get_meta(f->file.handle, &meta);
+	if (rc == SQLITE_OK && f->known)
+		rc = spoolfile_forget(f, state->next, &meta);
 	if (rc == SQLITE_OK)
-		rc = tt_sql_do(&f->file, &next, "SELECT next FROM main.meta");
+		rc = spoolfile_check_cursors(f);
 	if (rc == SQLITE_OK)
 		rc = tt_sql_do(&f->file, &last, "SELECT position + n FROM main.spool "
 		    "ORDER BY position DESC LIMIT 1");
-	state->frames = (uint64_t)frames;
-	state->next = (uint64_t)(last > next ? last : next);
+	if (rc != SQLITE_OK)
+		return rc;
+	state->frames = meta.frames;
+	state->next = (uint64_t)last > meta.next ? (uint64_t)last : meta.next;
 	state->dropped = 0;
-	return rc != SQLITE_OK ? rc : spoolfile_measure(f, state);
+	state->cursors_lost = meta.lost;
+	return spoolfile_measure(f, state);
 }
 
 /* Opens the file that is there, or makes it.  Returns an enum tt_sql_result. */
 static int
 spoolfile_open(struct tt_spoolfile *f, struct tt_error *err)
 {
-	unsigned n_aside = f->state.n_aside;
+	struct tt_spool_state state = f->state;
+	struct stat st;
 	int rc, result;
 
 	result = tt_sqlfile_open(&f->file, true, spoolfile_make_schema, f, err);
-	if (result != TT_SQL_OK)
+	if (result == TT_SQL_ROW)
+		result = TT_SQL_DAMAGED;
+	if (result != TT_SQL_OK) {
+		spoolfile_close(f);
 		return result;
+	}
+	sqlite3_file_control(f->file.handle, "main", SQLITE_FCNTL_CHUNK_SIZE,
+	    &(int){ TT_DBFILE_PAGE });
 	rc = spoolfile_prepare(f);
 	if (rc == SQLITE_OK)
-		rc = spoolfile_recall(f, &f->state);
-	f->state.n_aside = n_aside;
-	result = tt_sql_error(&f->file, rc, err);
-	if (result != TT_SQL_OK)
+		rc = spoolfile_recall(f, &state);
+	result = spoolfile_error(f, rc, err);
+	if (result != TT_SQL_OK) {
 		spoolfile_close(f);
-	/* Tables of ours that our statements do not fit. */
-	return result == TT_SQL_ROW ? TT_SQL_DAMAGED : result;
-}
-
-/* --- damage -------------------------------------------------------------- */
-
-/* A file that was cut short is filled up with zeros: SQLite reads nothing of it
- * otherwise. */
-static void
-spoolfile_fill_up(const char *aside)
-{
-	int fd = open(aside, O_RDWR | O_CLOEXEC);
-	uint8_t header[32];
-	struct stat st;
-	off_t size;
-
-	if (fd < 0)
-		return;
-	if (pread(fd, header, sizeof header, 0) == sizeof header &&
-	    fstat(fd, &st) == 0) {
-		size = (off_t)((uint32_t)header[28] << 24 | (uint32_t)header[29] << 16 |
-		    (uint32_t)header[30] << 8 | header[31]) * TT_DBFILE_PAGE;
-		if (st.st_size < size && ftruncate(fd, size) != 0)
-			size = 0;
+		return result;
 	}
-	close(fd);
-}
-
-/* The position that stands behind POSITION, or before it.  Returns false where there
- * is none, or none can be found. */
-static bool
-spoolfile_step(struct tt_sqlfile *old, bool forward, uint64_t *position)
-{
-	int64_t next = -1;
-
-	if (tt_sql_do(old, &next, "SELECT position FROM main.spool WHERE position %s %"
-	    PRId64 " ORDER BY position %s LIMIT 1", forward ? ">" : "<",
-	    (int64_t)*position, forward ? "ASC" : "DESC") != SQLITE_OK || next < 0)
-		return false;
-	*position = (uint64_t)next;
-	return true;
-}
-
-/* Copies the rows of OLD into F that can be read, from one end on: those whose pages
- * are damaged are passed over, up to where the order itself is. */
-static uint64_t
-spoolfile_copy_rows(struct tt_spoolfile *f, struct tt_sqlfile *old, sqlite3_stmt *stmt,
-    bool forward)
-{
-	uint64_t position = forward ? 0 : INT64_MAX, frames = 0;
-	struct tt_spoolrow row;
-
-	while (spoolfile_step(old, forward, &position)) {
-		sqlite3_bind_int64(stmt, 1, (int64_t)position);
-		if (sqlite3_step(stmt) == SQLITE_ROW && tt_spoolrow_get(stmt, &row) &&
-		    spoolfile_insert(f, &row) == SQLITE_OK)
-			frames += row.n;
-		sqlite3_reset(stmt);
+	f->state = state;
+	f->known = true;
+	if (stat(f->file.path, &st) == 0) {
+		f->device = st.st_dev;
+		f->inode = st.st_ino;
 	}
-	return frames;
+	return TT_SQL_OK;
 }
 
-static void
-spoolfile_copy_cursors(struct tt_spoolfile *f, struct tt_sqlfile *old)
-{
-	sqlite3_stmt *stmt = NULL;
-
-	if (sqlite3_prepare_v2(old->handle, "SELECT node, confirmed FROM main.cursor", -1,
-	    &stmt, NULL) == SQLITE_OK)
-		while (sqlite3_step(stmt) == SQLITE_ROW) {
-			sqlite3_bind_text(f->cursor, 1, tt_spoolrow_text(stmt, 0), -1,
-			    SQLITE_TRANSIENT);
-			sqlite3_bind_int64(f->cursor, 2, sqlite3_column_int64(stmt, 1));
-			tt_sql_run(f->cursor);
-		}
-	sqlite3_finalize(stmt);
-}
-
-/* What can still be read of the damaged file ASIDE, into F.  Returns frames. */
-static uint64_t
-spoolfile_salvage(struct tt_spoolfile *f, const char *aside)
-{
-	struct tt_sqlfile old = { .path = aside };
-	uint64_t frames = 0;
-	sqlite3_stmt *stmt = NULL;
-
-	spoolfile_fill_up(aside);
-	if (sqlite3_open_v2(aside, &old.handle, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL) == SQLITE_OK &&
-	    sqlite3_prepare_v2(old.handle, "SELECT " TT_SPOOLROW_COLUMNS " FROM main.spool "
-	    "WHERE position = ?1", -1, &stmt, NULL) == SQLITE_OK) {
-		tt_sql_do(&f->file, NULL, "BEGIN IMMEDIATE");
-		frames = spoolfile_copy_rows(f, &old, stmt, true);
-		frames += spoolfile_copy_rows(f, &old, stmt, false);
-		spoolfile_copy_cursors(f, &old);
-		tt_sql_do(&f->file, NULL, "UPDATE main.meta SET frames = %" PRIu64
-		    ", next = max(%" PRIu64 ", coalesce((SELECT max(position + n) FROM "
-		    "main.spool), 0)); COMMIT", frames, f->state.next);
-	}
-	sqlite3_finalize(stmt);
-	sqlite3_close(old.handle);
-	return frames;
-}
-
-/* The file is damaged: another takes its place, with what can be read of it. */
+/* The damaged file gives its place to another, which is opened. */
 static int
 spoolfile_replace(struct tt_spoolfile *f, struct tt_error *note, struct tt_error *err)
 {
+	struct tt_spoolsalvage s = { .before = f->known ? f->state.next : 0,
+		.next = f->state.next };
 	char aside[TT_DBFILE_ASIDE];
-	uint64_t frames;
 	int result;
 
-	if (tt_dbfile_set_aside(f->file.path, aside, err) != 0)
-		return TT_SQL_FAILED;
-	result = spoolfile_open(f, err);
+	result = tt_spoolsalvage(f->file.path, aside, &s, err);
 	if (result != TT_SQL_OK)
 		return result;
+	f->damaged = false;
 	f->state.n_aside++;
-	frames = spoolfile_salvage(f, aside);
 	tt_error_set(note, "%s was damaged: it is now %s, and %" PRIu64 " frames of it "
-	    "could be read", f->file.path, aside, frames);
-	return tt_sql_error(&f->file, spoolfile_recall(f, &f->state), err);
+	    "could be read", f->file.path, aside, s.frames);
+	return spoolfile_open(f, err);
 }
 
-static enum tt_sqlite_result
-spoolfile_public(int result)
+/* True if what is at the path is what was opened last. */
+static bool
+spoolfile_is_same(const struct tt_spoolfile *f)
 {
-	return result > TT_SQL_FAILED ? TT_SQLITE_FAILED : (enum tt_sqlite_result)result;
+	struct stat st;
+
+	return stat(f->file.path, &st) == 0 && st.st_ino == f->inode &&
+	    st.st_dev == f->device;
 }
 
 enum tt_sqlite_result
@@ -342,12 +316,19 @@ tt_spoolfile_open(struct tt_spoolfile *f, struct tt_spool_state *state,
 {
 	int result;
 
-	if (tt_dbfile_check(f->file.path, SPOOLFILE_APPLICATION, SPOOLFILE_VERSION,
-	    err) != 0)
+	spoolfile_close(f);
+	if (tt_spoolsalvage_finish(f->file.path, err) != 0)
 		return TT_SQLITE_FAILED;
-	result = spoolfile_open(f, err);
-	if (result == TT_SQL_DAMAGED)
+	/* Not looked at without need: to close it again would take away the locks that
+	 * a reader holds on it against other processes. */
+	if (!spoolfile_is_same(f) && tt_dbfile_check(f->file.path,
+	    TT_SPOOLROW_APPLICATION, TT_SPOOLROW_VERSION, err) != 0)
+		return TT_SQLITE_FAILED;
+	result = f->damaged ? TT_SQL_DAMAGED : spoolfile_open(f, err);
+	if (result == TT_SQL_DAMAGED) {
+		f->damaged = true;
 		result = spoolfile_replace(f, note, err);
+	}
 	*state = f->state;
 	return spoolfile_public(result);
 }
@@ -358,17 +339,18 @@ tt_spoolfile_cursors(struct tt_spoolfile *f,
     struct tt_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
+	const char *node;
+	uint64_t confirmed;
 	int rc;
 
-	rc = sqlite3_prepare_v2(f->file.handle, "SELECT node, confirmed FROM main.cursor",
-	    -1, &stmt, NULL);
+	rc = tt_sql_prepare(&f->file, TT_SPOOLROW_CURSORS, &stmt);
 	if (rc == SQLITE_OK) {
 		while (sqlite3_step(stmt) == SQLITE_ROW)
-			function(arg, tt_spoolrow_text(stmt, 0),
-			    (uint64_t)sqlite3_column_int64(stmt, 1));
+			if (tt_spoolrow_get_cursor(stmt, &node, &confirmed))
+				function(arg, node, confirmed);
 		rc = sqlite3_finalize(stmt);
 	}
-	return spoolfile_public(tt_sql_error(&f->file, rc, err));
+	return spoolfile_public(spoolfile_error(f, rc, err));
 }
 
 /* --- writing ------------------------------------------------------------- */
@@ -411,7 +393,7 @@ spoolfile_write_row(struct tt_spoolfile *f, const struct tt_spool_row *from)
 	for (uint32_t i = 0; i < batch->n; i++)
 		memcpy(f->buffer + i * sizeof(uint32_t), &batch->slices[i].length,
 		    sizeof(uint32_t));
-	return spoolfile_insert(f, &(struct tt_spoolrow){
+	return tt_spoolrow_insert(f->insert, &(struct tt_spoolrow){
 	    .position = from->first, .n = batch->n, .channel = from->channel,
 	    .connection = origin->connection, .seq = batch->first_seq,
 	    .received_at = batch->received_at, .node = origin->node->path,
@@ -441,11 +423,9 @@ spoolfile_write_cursors(struct tt_spoolfile *f, const struct tt_spool_write *w)
 {
 	int rc = SQLITE_OK;
 
-	for (size_t i = 0; i < w->n_cursors && rc == SQLITE_OK; i++) {
-		sqlite3_bind_text(f->cursor, 1, w->cursors[i].node, -1, SQLITE_STATIC);
-		sqlite3_bind_int64(f->cursor, 2, (int64_t)w->cursors[i].confirmed);
-		rc = tt_sql_run(f->cursor);
-	}
+	for (size_t i = 0; i < w->n_cursors && rc == SQLITE_OK; i++)
+		rc = tt_spoolrow_set_cursor(f->cursor, w->cursors[i].node,
+		    w->cursors[i].confirmed);
 	for (size_t i = 0; i < w->n_removed && rc == SQLITE_OK; i++) {
 		sqlite3_bind_text(f->remove, 1, w->removed[i], -1, SQLITE_STATIC);
 		rc = tt_sql_run(f->remove);
@@ -463,14 +443,25 @@ spoolfile_trim(struct tt_spoolfile *f, const struct tt_spool_write *w,
 	uint64_t end = 0, position, n;
 	int rc;
 
-	while (bytes < SPOOLFILE_TRIM && sqlite3_step(f->oldest) == SQLITE_ROW) {
+	state->more = false;
+	while (sqlite3_step(f->oldest) == SQLITE_ROW) {
 		position = (uint64_t)sqlite3_column_int64(f->oldest, 0);
 		n = (uint64_t)sqlite3_column_int64(f->oldest, 1);
-		size = sqlite3_column_int64(f->oldest, 3);
+		size = sqlite3_column_int64(f->oldest, 3) + SPOOLFILE_ROW;
+		if (position < end) {
+			sqlite3_reset(f->oldest);
+			return SQLITE_CORRUPT;
+		}
+		if (n == 0 || n > TT_BATCH_MAX)
+			n = 1;		/* damaged: it goes like the others */
+		if (position + n > w->trim && dropped >= w->drop_bytes &&
+		    sqlite3_column_int64(f->oldest, 2) >= w->drop_before)
+			break;
+		if (bytes >= SPOOLFILE_TRIM) {
+			state->more = true;
+			break;
+		}
 		if (position + n > w->trim) {
-			if (dropped >= w->drop_bytes &&
-			    sqlite3_column_int64(f->oldest, 2) >= w->drop_before)
-				break;
 			dropped += size;
 			state->dropped += n;
 		}
@@ -485,9 +476,32 @@ spoolfile_trim(struct tt_spoolfile *f, const struct tt_spool_write *w,
 	return tt_sql_run(f->trim);
 }
 
-/* One transaction; what is not OK has been rolled back. */
+/* The file grows before the commit, so that the WAL can be moved into it on a full disk
+ * too: what it cannot be moved for, it would keep for ever.  And it leaves some room
+ * for the WAL, without which nothing could be taken away. */
 static int
-spoolfile_write(struct tt_spoolfile *f, const struct tt_spool_write *w,
+spoolfile_grow(struct tt_spoolfile *f)
+{
+	int64_t size = 0;
+	struct statvfs disk;
+	struct stat st;
+	int rc;
+
+	rc = tt_sql_do(&f->file, &size, "PRAGMA main.page_count");
+	if (rc != SQLITE_OK)
+		return rc;
+	size *= TT_DBFILE_PAGE;
+	if (stat(f->file.path, &st) != 0 || st.st_size >= size)
+		return SQLITE_OK;
+	if (statvfs(f->file.path, &disk) == 0 && (int64_t)(disk.f_bavail * disk.f_frsize) <
+	    size - st.st_size + SPOOLFILE_MARGIN)
+		return SQLITE_FULL;
+	rc = sqlite3_file_control(f->file.handle, "main", SQLITE_FCNTL_SIZE_HINT, &size);
+	return rc == SQLITE_OK ? SQLITE_OK : SQLITE_FULL;
+}
+
+static int
+spoolfile_write_all(struct tt_spoolfile *f, const struct tt_spool_write *w,
     struct tt_spool_state *state)
 {
 	const struct tt_spool_row *last;
@@ -508,53 +522,123 @@ spoolfile_write(struct tt_spoolfile *f, const struct tt_spool_write *w,
 		rc = spoolfile_write_refused(f, &w->refused[i]);
 	if (rc == SQLITE_OK)
 		rc = spoolfile_write_cursors(f, w);
-	if (rc == SQLITE_OK) {
-		sqlite3_bind_int64(f->meta, 1, (int64_t)state->frames);
-		sqlite3_bind_int64(f->meta, 2, (int64_t)state->next);
-		rc = tt_sql_run(f->meta);
-	}
+	if (w->n_cursors > 0)
+		state->cursors_lost = false;
+	if (rc == SQLITE_OK)
+		rc = tt_spoolrow_set_meta(f->meta, &(struct tt_spoolmeta){
+		    .frames = state->frames, .next = state->next,
+		    .lost = state->cursors_lost });
+	if (rc == SQLITE_OK)
+		rc = spoolfile_grow(f);
 	return rc == SQLITE_OK ? tt_sql_do(&f->file, NULL, "COMMIT") : rc;
+}
+
+/* One transaction.  What is not OK has been rolled back, with ERR set. */
+static int
+spoolfile_write_once(struct tt_spoolfile *f, const struct tt_spool_write *w,
+    struct tt_error *err)
+{
+	struct tt_spool_state state = f->state;
+	int rc, result;
+
+	state.dropped = 0;
+	rc = spoolfile_write_all(f, w, &state);
+	result = spoolfile_error(f, rc, err);
+	if (rc == SQLITE_OK)
+		f->state = state;
+	else if (!sqlite3_get_autocommit(f->file.handle))
+		tt_sql_do(&f->file, NULL, "ROLLBACK");
+	return result;
+}
+
+/* A full disk has room again once the WAL is in the file.  What all have confirmed
+ * goes even where new rows find no room: they have its place then. */
+static int
+spoolfile_make_room(struct tt_spoolfile *f, const struct tt_spool_write *w,
+    struct tt_error *err)
+{
+	const struct tt_spool_write trim = { .trim = w->trim };
+	struct tt_error ignored;
+	int result = TT_SQL_LATER, rc;
+
+	rc = sqlite3_wal_checkpoint_v2(f->file.handle, "main",
+	    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	if (rc == SQLITE_OK && f->file.wal_pages > 0) {
+		f->file.wal_pages = 0;
+		result = spoolfile_write_once(f, w, err);
+	}
+	if (result == TT_SQL_LATER && w->n_rows > 0 && w->trim > f->state.first) {
+		rc = spoolfile_write_once(f, &trim, &ignored);
+		if (rc == TT_SQL_OK)
+			rc = spoolfile_error(f, spoolfile_measure(f, &f->state),
+			    &ignored);
+		if (rc != TT_SQL_OK && rc != TT_SQL_LATER) {
+			*err = ignored;
+			result = rc;
+		}
+	}
+	return result;
+}
+
+/* Moves the WAL into the file where it is large, or larger than what is in it. */
+static int
+spoolfile_checkpoint(struct tt_spoolfile *f, struct tt_error *err)
+{
+	int64_t wal = (int64_t)f->file.wal_pages * TT_DBFILE_PAGE;
+	int log = 0, moved = 0, rc;
+
+	if (wal <= SPOOLFILE_WAL_LEAST || (wal <= f->state.bytes - wal &&
+	    wal <= SPOOLFILE_WAL_MOST))
+		return TT_SQL_OK;
+	rc = sqlite3_wal_checkpoint_v2(f->file.handle, "main", SQLITE_CHECKPOINT_PASSIVE,
+	    &log, &moved);
+	if (rc == SQLITE_OK && log >= moved && moved >= 0) {
+		f->file.wal_pages = log - moved;
+		rc = spoolfile_measure(f, &f->state);
+	}
+	return spoolfile_error(f, rc, err);
+}
+
+/* RESULT is of a call that has written or read: what is not to be trusted is closed.
+ * Damage is set aside when it is opened. */
+static enum tt_sqlite_result
+spoolfile_settle(struct tt_spoolfile *f, int result)
+{
+	f->damaged |= result == TT_SQL_DAMAGED;
+	if (result != TT_SQL_BROKEN && result != TT_SQL_DAMAGED)
+		return spoolfile_public(result);
+	spoolfile_close(f);
+	return TT_SQLITE_BROKEN;
 }
 
 enum tt_sqlite_result
 tt_spoolfile_write(struct tt_spoolfile *f, const struct tt_spool_write *write,
     struct tt_spool_state *state, struct tt_error *note, struct tt_error *err)
 {
-	int rc, result;
+	struct tt_error ignored;
+	int result;
 
-	if (f->file.handle == NULL) {
+	f->damaged |= write->replace;
+	if (f->file.handle != NULL && !spoolfile_is_same(f))
+		spoolfile_close(f);	/* somebody has moved it */
+	if (f->file.handle == NULL || f->damaged) {
 		result = tt_spoolfile_open(f, state, note, err);
 		if (result != TT_SQLITE_OK)
 			return (enum tt_sqlite_result)result;
 	}
-	if (write->replace) {
-		spoolfile_close(f);
-		result = spoolfile_replace(f, note, err);
-		if (result != TT_SQL_OK)
-			return spoolfile_public(result);
-	}
-	*state = f->state;
-	state->dropped = 0;
-	rc = spoolfile_write(f, write, state);
-	if (rc == SQLITE_OK)
-		rc = spoolfile_measure(f, state);
-	if (rc == SQLITE_OK) {
-		f->state = *state;
-		return TT_SQLITE_OK;
-	}
-	result = tt_sql_error(&f->file, rc, err);
-	if (!sqlite3_get_autocommit(f->file.handle))
-		tt_sql_do(&f->file, NULL, "ROLLBACK");
-	*state = f->state;
-	/* A full disk has room again once the WAL is in the file, for a while. */
+	result = spoolfile_write_once(f, write, err);
 	if (result == TT_SQL_LATER)
-		sqlite3_wal_checkpoint_v2(f->file.handle, "main",
-		    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	if (result != TT_SQL_BROKEN && result != TT_SQL_DAMAGED)
-		return spoolfile_public(result);
-	/* What is damaged is set aside when it is opened. */
-	spoolfile_close(f);
-	return TT_SQLITE_BROKEN;
+		result = spoolfile_make_room(f, write, err);
+	if (result == TT_SQL_OK) {
+		/* It is written, whatever comes of the rest. */
+		result = spoolfile_error(f, spoolfile_measure(f, &f->state), &ignored);
+		if (result == TT_SQL_OK)
+			result = spoolfile_checkpoint(f, &ignored);
+		spoolfile_settle(f, result);
+		result = TT_SQL_OK;
+	}
+	*state = f->state;
+	return spoolfile_settle(f, result);
 }
 
 enum tt_sqlite_result
@@ -562,5 +646,5 @@ tt_spoolfile_checkpoint(struct tt_spoolfile *f, struct tt_error *err)
 {
 	if (f->file.handle == NULL)
 		return TT_SQLITE_OK;
-	return spoolfile_public(tt_sqlfile_checkpoint(&f->file, err));
+	return spoolfile_settle(f, spoolfile_checkpoint(f, err));
 }

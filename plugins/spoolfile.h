@@ -67,6 +67,10 @@ struct tt_spool_state {
 	int64_t oldest;			/* received_at of the first row, 0: none */
 	uint64_t dropped;		/* frames that the last write took away by */
 					/* drop_before and drop_bytes */
+	bool more;			/* there was more to take away than one write may */
+	bool cursors_lost;		/* to damage, before it was opened: who has none */
+					/* begins at the first frame; known until */
+					/* cursors are written */
 	unsigned n_aside;		/* times that damage was set aside, by this handle */
 };
 
@@ -94,13 +98,14 @@ enum tt_sqlite_result tt_spoolfile_cursors(struct tt_spoolfile *file,
 /* One transaction; opens the file again if it is not open.  Trims at most so much
  * that the transaction stays short (64 MiB of rows); state->first says how far it
  * came.  Where the result is not OK nothing of WRITE is in the file, and ERR says
- * why.  BROKEN has closed it: the next call opens it anew, and sets damage aside as
+ * why; but on a full disk what `trim` says may have gone.  BROKEN has closed it: the next call opens it anew, and sets damage aside as
  * tt_spoolfile_open() does, with a NOTE. */
 enum tt_sqlite_result tt_spoolfile_write(struct tt_spoolfile *file,
     const struct tt_spool_write *write, struct tt_spool_state *state,
     struct tt_error *note, struct tt_error *err);
 
-/* Moves the WAL into the file if it is over 16 MiB. */
+/* Moves the WAL into the file if it is over 16 MiB, or over 512 KiB and larger than
+ * what is in the file.  A write that was OK has done so. */
 enum tt_sqlite_result tt_spoolfile_checkpoint(struct tt_spoolfile *file,
     struct tt_error *err);
 

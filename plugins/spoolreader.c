@@ -9,11 +9,14 @@
 #include "plugins/spoolrow.h"
 #include "plugins/sqlfile.h"
 
+#define SPOOLREADER_ERRORS 3	/* until the file is taken for damaged */
+
 struct tt_spoolreader {
 	struct tt_sqlfile file;
 	sqlite3_stmt *stmt;
 	dev_t device;
 	ino_t inode;
+	unsigned errors;		/* of input and output, one after the other */
 };
 
 struct tt_spoolreader *
@@ -60,6 +63,9 @@ spoolreader_open(struct tt_spoolreader *r, struct tt_error *err)
 	    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(r->file.handle, 200);
+		/* Moving the WAL is for who writes it. */
+		sqlite3_db_config(r->file.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+		    NULL);
 		rc = tt_sql_do(&r->file, NULL, "PRAGMA cache_size=-256; "
 		    "PRAGMA wal_autocheckpoint=0");
 	}
@@ -115,45 +121,65 @@ spoolreader_found(const struct tt_spoolrow *row, uint32_t skip)
 	return found;
 }
 
-/* Reads rows while there is room.  Returns SQLite's result, DONE at the end. */
+/* Reads rows while there is room.  Returns SQLite's result, DONE at the end, CORRUPT
+ * where rows are not in order. */
 static int
 spoolreader_rows(struct tt_spoolreader *r, uint64_t position, size_t most,
     struct tt_spool_block *block)
 {
 	struct tt_spool_found **end = &block->first;
 	struct tt_spoolrow row;
+	uint64_t from, n, behind = 0;
 	size_t bytes = 0;
-	uint64_t from, n;
+	uint32_t skip;
+	bool right;
 	int rc;
 
-	block->next = position;
 	while ((rc = sqlite3_step(r->stmt)) == SQLITE_ROW) {
 		from = (uint64_t)sqlite3_column_int64(r->stmt, 0);
-		n = (uint64_t)sqlite3_column_int64(r->stmt, 1);
-		if (from < position && from + n <= position)
+		if (from < behind || from > INT64_MAX)
+			return SQLITE_CORRUPT;
+		right = tt_spoolrow_get(r->stmt, &row);
+		n = right ? row.n : tt_spoolrow_guess(r->stmt);
+		behind = from + n;
+		if (behind <= position)
 			continue;
-		if (!tt_spoolrow_get(r->stmt, &row)) {
-			n = n == 0 || n > TT_BATCH_MAX ? 1 : n;
-			block->damaged += n;
-			block->next = from + n;
+		skip = from < position ? (uint32_t)(position - from) : 0;
+		if (!right) {
+			block->damaged += n - skip;
+			block->next = behind;
 			continue;
 		}
-		if (block->first != NULL && bytes + row.payload_size > most)
+		if (block->first != NULL && bytes + row.payload_size > most) {
+			block->next = from;
 			break;
-		*end = spoolreader_found(&row, from < position ?
-		    (uint32_t)(position - from) : 0);
+		}
+		*end = spoolreader_found(&row, skip);
 		bytes += (*end)->size;
 		end = &(*end)->next;
-		block->next = from + n;
+		block->next = behind;
 	}
 	return rc;
+}
+
+/* What RESULT, not OK, is to who reads.  What cannot be read several times in a row
+ * will not be read any more. */
+static enum tt_sqlite_result
+spoolreader_failed(struct tt_spoolreader *r, int result)
+{
+	if (result == TT_SQL_LATER)
+		return TT_SQLITE_LATER;
+	if (result == TT_SQL_DAMAGED || result == TT_SQL_ROW ||
+	    ++r->errors >= SPOOLREADER_ERRORS)
+		return TT_SQLITE_FAILED;
+	return TT_SQLITE_BROKEN;
 }
 
 enum tt_sqlite_result
 tt_spoolreader_read(struct tt_spoolreader *r, uint64_t position, size_t most,
     struct tt_spool_block *block, struct tt_error *err)
 {
-	int rc, result;
+	int rc = SQLITE_OK, result;
 
 	*block = (struct tt_spool_block){ .next = position };
 	result = spoolreader_open(r, err);
@@ -161,15 +187,20 @@ tt_spoolreader_read(struct tt_spoolreader *r, uint64_t position, size_t most,
 		sqlite3_bind_int64(r->stmt, 1, (int64_t)position);
 		rc = spoolreader_rows(r, position, most, block);
 		block->end = rc == SQLITE_DONE;
-		rc = sqlite3_reset(r->stmt);
+		if (rc == SQLITE_DONE || rc == SQLITE_ROW)
+			rc = SQLITE_OK;
 		result = tt_sql_error(&r->file, rc, err);
+		sqlite3_reset(r->stmt);
 	}
-	if (result == TT_SQL_OK)
+	if (result == TT_SQL_OK) {
+		r->errors = 0;
 		return TT_SQLITE_OK;
+	}
+	if (rc == SQLITE_CORRUPT)
+		tt_error_set(err, "%s: it is damaged", r->file.path);
 	tt_spool_block_free(block);
 	spoolreader_close(r);
-	return result == TT_SQL_LATER ? TT_SQLITE_LATER :
-	    result == TT_SQL_DAMAGED ? TT_SQLITE_FAILED : TT_SQLITE_BROKEN;
+	return spoolreader_failed(r, result);
 }
 
 void

@@ -39,6 +39,7 @@ Suite *check_said_suite(void);
 Suite *check_show_suite(void);
 Suite *check_sources_suite(void);
 Suite *check_spoolfile_suite(void);
+Suite *check_spoolsalvage_suite(void);
 Suite *check_sqlite_suite(void);
 Suite *check_sqlretain_suite(void);
 Suite *check_stats_suite(void);
@@ -87,6 +88,7 @@ static Suite *(*const suites[])(void) = {
 	check_show_suite,
 	check_sources_suite,
 	check_spoolfile_suite,
+	check_spoolsalvage_suite,
 	check_sqlite_suite,
 	check_sqlretain_suite,
 	check_stats_suite,
