@@ -26,7 +26,52 @@ static const struct tt_option build_queue_options[] = {
 	TT_OPTIONS_END
 };
 
+/* The defaults, which --describe prints for all kinds, may be pasted everywhere. */
+static bool
+build_restart_is_usual(const struct tt_restart *r)
+{
+	return r->max == 5 && r->within == INT64_C(60000000000) &&
+	    r->backoff.from == 500000000 && r->backoff.to == INT64_C(60000000000);
+}
+
+/* The connection is closed instead, and above the root is nobody. */
+static void
+build_check_restart(struct tt_check *check, void *value)
+{
+	const struct tt_node *node = tt_check_node(check);
+
+	if (node == NULL || build_restart_is_usual(value))
+		return;
+	if (node->on_demand)
+		tt_check_warn(check, NULL, "remove it", "restart changes nothing here: "
+		    "when a thread of a connection fails, the connection is closed");
+	else if ((node->schema->flags & TT_ROOT) != 0)
+		tt_check_warn(check, NULL, "remove it", "restart changes nothing here: "
+		    "when %s fails, the daemon ends with status 1",
+		    node->schema->name);
+}
+
+static const struct tt_option build_restart_options[] = {
+	{ .name = "max", .type = TT_OPT_INT, .min = 1, .max = 100,
+	  .standard = "5",
+	  .offset = offsetof(struct tt_restart, max), .live = true,
+	  .help = "failures within that time after which it is still started again" },
+	{ .name = "within", .type = TT_OPT_DURATION, .min = INT64_C(1000000000),
+	  .max = INT64_C(2592000000000000), .standard = "60s",
+	  .offset = offsetof(struct tt_restart, within), .live = true,
+	  .help = "how long a failure counts" },
+	{ .name = "backoff", .type = TT_OPT_DURATION_RANGE, .min = 1000000,
+	  .max = INT64_C(3600000000000), .standard = "500ms..60s",
+	  .offset = offsetof(struct tt_restart, backoff), .live = true,
+	  .help = "the pause before the first restart, and the longest" },
+	TT_OPTIONS_END
+};
+
 #define BUILD_COMMON \
+	{ .name = "restart", .type = TT_OPT_GROUP, .group = build_restart_options, \
+	  .offset = offsetof(struct tt_node, restart), .standard = "{}", .off = true, \
+	  .live = true, .check = build_check_restart, \
+	  .help = "how often it is started again when it fails" }, \
 	{ .name = "log", .type = TT_OPT_ENUM, .choices = tt_section_log_levels, \
 	  .offset = offsetof(struct tt_node, log), .live = true, \
 	  .help = "the least of what is logged here and beneath; absent: as above" }, \

@@ -209,7 +209,11 @@ flow_note_feeder(struct tt_load *l, struct tt_building *b, struct tt_building *t
 {
 	const struct tt_node **more;
 
-	if ((b->node.schema->flags & TT_KEEPS) == 0 || b->last_feeder == tap)
+	/* One that is started again keeps what comes meanwhile, whatever its kind; but
+	 * what stands below one that keeps is fed from there. */
+	if (((b->node.schema->flags & TT_KEEPS) == 0 && (b->node.on_demand ||
+	    (b->node.parent->schema->flags & TT_KEEPS) != 0)) ||
+	    b->last_feeder == tap)
 		return;
 	b->last_feeder = tap;
 	if (b->node.n_feeders == b->room) {

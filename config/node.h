@@ -28,6 +28,14 @@ struct tt_queue_limit {
 	int when_full;			/* enum tt_when_full */
 };
 
+/* The `restart` option: how often a thread that fails is started again. */
+struct tt_restart {
+	bool given;			/* false: `off`, never */
+	int64_t max;			/* 1 or more failures `within` are borne */
+	int64_t within;			/* ns */
+	struct tt_duration_range backoff;	/* the first pause and the longest */
+};
+
 /* One user of a channel among the children of a node. */
 struct tt_user {
 	const struct tt_node *node;
@@ -63,6 +71,7 @@ struct tt_node {
 	bool unknown;			/* some value of it could not be had, and */
 					/* something legal stands in (TT_LOAD_CHECK) */
 	struct tt_queue_limit queue;	/* kinds with TT_KEEPS */
+	struct tt_restart restart;
 
 	unsigned n_in, n_up;
 	const char **in, **up;		/* names, usual ones put in */
@@ -76,7 +85,8 @@ struct tt_node {
 	unsigned *up_owed;		/* durable users that UP i reaches */
 	bool durable;			/* schema->durable said so */
 	bool on_demand;			/* it or a node above it is started on demand */
-	unsigned n_feeders;		/* nodes with a tap whose data reaches this one's IN */
+	unsigned n_feeders;		/* nodes with a tap whose data reaches this one's IN; */
+					/* not of those on demand, if they keep nothing */
 	const struct tt_node **feeders;
 	int64_t frame_max;		/* largest frame on its way IN here; 0: none */
 };

@@ -24,6 +24,8 @@ struct tt_edge {
 	uint64_t refused_undone;	/* dropped, in batches not yet done */
 	uint64_t closes[TT_REASONS];
 	uint64_t unfinished;		/* bytes */
+	uint64_t restarts;		/* of a thread that had failed */
+	bool been_up;			/* a thread of the node has entered, once at least */
 
 	/* The node's gate: shut while shuts > 0.  Taps of the node that are ready
 	 * wait here. */

@@ -23,6 +23,7 @@
 #include "daemon/worker.h"
 
 #define ROUTE_BUDGET 16			/* signals that one run hands over */
+#define ROUTE_RESTING (8 << 20)		/* bytes that wait for a thread that failed */
 #define ROUTE_INFLIGHT (8 << 20)	/* bytes that a blocking kind is ahead */
 
 /* Waking another OS thread costs more than handling a small batch: what comes for
@@ -104,10 +105,23 @@ route_answer_dropped(struct tt_worker *w, struct tt_batch *batch, unsigned n)
 
 /* --- the limit ----------------------------------------------------------- */
 
+/* A kind that keeps nothing takes what stands in its queue at once, but not while it
+ * has failed. */
+static const struct tt_queue_limit *
+route_limit(const struct tt_thread *thread)
+{
+	static const struct tt_queue_limit resting = {
+		.bytes = ROUTE_RESTING, .when_full = TT_BLOCK
+	};
+
+	return (thread->node->schema->flags & TT_KEEPS) != 0 ? &thread->node->queue :
+	    &resting;
+}
+
 static bool
 route_over(const struct tt_thread *thread, int part)
 {
-	const struct tt_queue_limit *limit = &thread->node->queue;
+	const struct tt_queue_limit *limit = route_limit(thread);
 
 	return thread->in.bytes > limit->bytes / part ||
 	    (limit->frames > 0 &&
@@ -123,7 +137,7 @@ route_check_limit(struct tt_thread *thread)
 	bool over = route_over(thread, thread->home.over ? 2 : 1);
 	unsigned i;
 
-	if (over == thread->home.over || node->queue.when_full != TT_BLOCK)
+	if (over == thread->home.over || route_limit(thread)->when_full != TT_BLOCK)
 		return;
 	thread->home.over = over;
 	for (i = 0; i < node->n_feeders; i++) {
@@ -133,7 +147,7 @@ route_check_limit(struct tt_thread *thread)
 			tt_gate_open(thread->home.worker, node->feeders[i]);
 	}
 	if (thread->kind->over_limit != NULL && !route_is_remote(thread) &&
-	    !thread->home.ended)
+	    !thread->home.ended && thread->state < TT_EXITING)
 		thread->kind->over_limit(thread, over);
 }
 
@@ -206,7 +220,7 @@ route_put_in(struct tt_thread *thread, struct tt_signal sig)
 	    !route_make_room(thread, &sig))
 		return;
 	route_put(thread, &thread->in, &route_edge(thread)->in, sig);
-	if ((thread->node->schema->flags & TT_KEEPS) != 0)
+	if ((thread->node->schema->flags & TT_KEEPS) != 0 || thread->home.rest != NULL)
 		route_check_limit(thread);
 }
 
@@ -450,7 +464,8 @@ route_refuse(struct tt_thread *thread)
 }
 
 /* Hands over what stands in IN.  Where a kind keeps what it takes, that may still
- * become done while it closes: what stands behind waits for its end. */
+ * become done while it closes: what stands behind waits for its end.  So it does
+ * where a thread comes again. */
 static void
 route_run_in(struct tt_thread *thread)
 {
@@ -461,7 +476,8 @@ route_run_in(struct tt_thread *thread)
 	if (thread->home.remote != NULL || !route_is_readable(thread))
 		return;
 	while (budget-- > 0) {
-		if (keeps && thread->state >= TT_CLOSING)
+		if (thread->state >= TT_CLOSING && (keeps ||
+		    tt_thread_comes_again(thread)))
 			return;
 		if (!tt_queue_take(&thread->in, &sig))
 			return;
@@ -475,6 +491,8 @@ route_run_in(struct tt_thread *thread)
 		else
 			route_done_control(thread);
 	}
+	if (thread->home.over && !keeps)
+		route_check_limit(thread);
 	if (tt_queue_waiting(&thread->in) > 0)
 		tt_task_reschedule(&thread->home.task);
 }
@@ -678,17 +696,54 @@ tt_route_finish(struct tt_thread *thread)
 	thread->home.ended = true;
 	route_empty_in(thread);
 	route_empty_up(thread);
-	if ((thread->node->schema->flags & TT_KEEPS) != 0)
+	if ((thread->node->schema->flags & TT_KEEPS) != 0 || thread->home.over)
 		route_check_limit(thread);
 	tt_task_cancel(&thread->home.task);
 	route_remove_remote(thread);
+}
+
+/* A TERMINATE was for the life that is over: the other signals change places with
+ * it, all around the ring. */
+static void
+route_forget_terminate(struct tt_thread *thread)
+{
+	uint32_t n = tt_queue_length(&thread->in);
+	struct tt_signal sig;
+
+	for (; n > 0; n--) {
+		tt_queue_take(&thread->in, &sig);
+		tt_queue_done(&thread->in, &sig);
+		if (sig.type == TT_TERMINATE) {
+			thread->home.worker->outstanding--;
+			continue;
+		}
+		tt_queue_put(&thread->in, sig);
+		if (sig.batch != NULL)
+			tt_batch_unref(sig.batch);
+	}
+}
+
+void
+tt_route_rest(struct tt_thread *thread)
+{
+	thread->home.open = false;
+	tt_queue_rewind(&thread->in);
+	route_forget_terminate(thread);
+	if (thread->home.remote != NULL)
+		thread->home.remote->inflight = thread->home.remote->since = 0;
+	tt_task_cancel(&thread->home.task);
+	route_check_limit(thread);
 }
 
 void
 tt_route_open(struct tt_thread *thread)
 {
 	thread->home.open = true;
-	if (tt_queue_waiting(&thread->in) > 0)
+	if (tt_queue_waiting(&thread->in) == 0)
+		return;
+	if (thread->home.remote != NULL && thread->home.remote->since == 0)
+		thread->home.remote->since = thread->home.worker->now;
+	else
 		tt_task_reschedule(&thread->home.task);
 }
 

@@ -13,6 +13,10 @@ void tt_route_init(struct tt_thread *thread, struct tt_worker *home);
 /* Drops what is left in both queues, counted and answered for as dropped. */
 void tt_route_finish(struct tt_thread *thread);
 
+/* THREAD has exited and is to be started again: what it had taken and not done
+ * comes again, behind which stands what is sent to it meanwhile. */
+void tt_route_rest(struct tt_thread *thread);
+
 /* THREAD has entered: what stands in its queue IN is handled from now on. */
 void tt_route_open(struct tt_thread *thread);
 

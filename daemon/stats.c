@@ -69,6 +69,7 @@ stats_sum(struct tt_edge *sums, unsigned n_nodes, const struct tt_edge *const *a
 			stats_add_reasons(sum->refused, edge->refused);
 			stats_add_reasons(sum->closes, edge->closes);
 			sum->unfinished += edge->unfinished;
+			sum->restarts += edge->restarts;
 		}
 	}
 }
@@ -231,6 +232,8 @@ stats_walk(const struct tt_tree *tree, struct stats_writer *writer)
 	    offsetof(struct tt_edge, closes));
 	stats_each_node(&stats, "taskthread_unfinished_bytes_total",
 	    offsetof(struct tt_edge, unfinished));
+	stats_each_node(&stats, "taskthread_restarts_total",
+	    offsetof(struct tt_edge, restarts));
 	free(stats.sums);
 }
 

@@ -7,6 +7,8 @@
  *                v                                                        v
  *              gone <-------------------------- exit() ---------------- exiting
  *
+ *      gone, having failed --(pause)--> new
+ *
  * A thread's children enter one after the other, users before sources, each with
  * all beneath it; they end in the opposite order.  Steps of closing threads are
  * taken between the run list and the loop, never inside a handler. */
@@ -21,11 +23,13 @@
 #include "daemon/life.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
+#include "daemon/rest.h"
 #include "daemon/route.h"
 #include "daemon/tree.h"
 #include "daemon/worker.h"
 
 static void thread_start_children(struct tt_thread *thread);
+static void thread_bury(struct tt_thread *child);
 
 static bool
 thread_is_remote(const struct tt_thread *thread)
@@ -57,7 +61,6 @@ thread_link(struct tt_thread *parent, struct tt_thread *child)
 	struct tt_thread **at = thread_is_on_demand(child) ?
 	    parent->children_end : &parent->children;
 
-	child->parent = parent;
 	child->next = *at;
 	child->prev = at;
 	*at = child;
@@ -96,12 +99,27 @@ thread_is_up(struct tt_thread *thread)
 {
 	struct tt_thread *parent = thread->parent;
 
+	thread->home.worker->edges[thread->node->index].been_up = true;
 	tt_route_open(thread);
-	if (parent == NULL)
+	if (parent == NULL) {
 		tt_tree_entered(thread->worker->tree);
-	else if (!thread_is_on_demand(thread) && !parent->home.open &&
-	    !parent->starting)
+	} else if (parent->awaited == thread) {
+		parent->awaited = NULL;
 		thread_start_children(parent);
+	}
+}
+
+/* The child of NODE that THREAD, started again, had before; or NULL. */
+static struct tt_thread *
+thread_take_shell(struct tt_thread *thread, const struct tt_node *node)
+{
+	struct tt_thread **at = &thread->shells, *shell;
+
+	while ((shell = *at) != NULL && shell->node != node)
+		at = &shell->next;
+	if (shell != NULL)
+		*at = shell->next;
+	return shell;
 }
 
 /* Starts children until one enters later; then it goes on from there.  Only at
@@ -113,19 +131,24 @@ thread_start_children(struct tt_thread *thread)
 	struct tt_thread *child;
 	struct tt_error err = { "" };
 
-	thread->starting = true;
 	while (thread->stage > 0 && thread->state == TT_RUNNING) {
 		node = thread->node->flow[--thread->stage];
 		if ((node->schema->flags & TT_ON_DEMAND) != 0)
 			continue;
-		child = tt_thread_create(thread, node, thread->worker, NULL, NULL,
-		    &err);
-		if (!child->home.open)
-			break;
+		child = thread_take_shell(thread, node);
+		if (child == NULL) {
+			child = tt_thread_create(thread, node, thread->worker, NULL,
+			    NULL, &err);
+		} else {
+			thread_link(thread, child);
+			tt_thread_again(child);
+		}
+		if (!child->home.open) {
+			thread->awaited = child;
+			return;
+		}
 	}
-	thread->starting = false;
-	if (thread->state == TT_RUNNING && thread->stage == 0 &&
-	    (thread->children == NULL || thread->children->home.open))
+	if (thread->state == TT_RUNNING)
 		thread_is_up(thread);
 }
 
@@ -144,6 +167,7 @@ thread_entered_at_home(void *subject, uint64_t value, void *more)
 
 	(void)value;
 	(void)more;
+	tt_rest_up(thread);
 	if (thread_is_remote(thread)) {
 		thread_is_up(thread);
 		return;
@@ -196,6 +220,49 @@ thread_enter_afar(void *subject, uint64_t value, void *more)
 		tt_fail(thread, &err);
 }
 
+/* THREAD, which has exited, is as new. */
+static void
+thread_renew(struct tt_thread *thread, bool draining)
+{
+	assert(thread->state == TT_GONE && thread->children == NULL);
+	memset((char *)thread + sizeof *thread, 0, thread->kind->size - sizeof *thread);
+	thread->state = TT_NEW;
+	thread->reason = TT_REASON_NONE;
+	thread->draining = draining;
+	thread->closing_asked = thread->entered = false;
+	thread->stage = 0;
+	thread->staged = 0;
+	thread->awaited = NULL;
+}
+
+/* Behind all that was posted to its life before. */
+static void
+thread_again_afar(void *subject, uint64_t draining, void *more)
+{
+	thread_renew(subject, draining != 0);
+	thread_enter_afar(subject, 0, more);
+}
+
+void
+tt_thread_again(struct tt_thread *thread)
+{
+	struct tt_thread *parent = thread->parent;
+	struct tt_error err = { "" };
+
+	tt_rest_end(thread);
+	thread->handed = NULL;
+	if (!thread_is_remote(thread))
+		thread_renew(thread, parent->draining);
+	if (parent->kind->child_entering != NULL)
+		parent->kind->child_entering(parent, thread);
+	if (thread_is_remote(thread))
+		tt_inbox_post(&thread->worker->inbox, (struct tt_message){
+		    .handle = thread_again_afar, .subject = thread,
+		    .value = parent->draining });
+	else if (thread_enter(thread, &err) != 0)
+		tt_fail(thread, &err);
+}
+
 static void
 thread_free_later(struct tt_thread *thread)
 {
@@ -244,6 +311,7 @@ tt_thread_create(struct tt_thread *parent, const struct tt_node *node,
 
 	t->kind = kind;
 	t->node = node;
+	t->parent = parent;
 	t->config = node->config;
 	t->children_end = &t->children;
 	t->worker = own != NULL ? own : worker;
@@ -337,9 +405,58 @@ tt_exit(struct tt_thread *self)
 	thread_step_later(self);
 }
 
+static void
+thread_free_afar(void *subject, uint64_t value, void *more)
+{
+	(void)value;
+	(void)more;
+	free(subject);
+}
+
+/* CHILD does not come again, nor do those that rest with it: what waits for them is
+ * dropped. */
+static void
+thread_leave(struct tt_thread *child)
+{
+	struct tt_thread *shell;
+
+	while ((shell = child->shells) != NULL) {
+		child->shells = shell->next;
+		thread_link(child, shell);
+		thread_bury(shell);
+	}
+	if (child->parent->awaited == child)
+		child->parent->awaited = NULL;
+	tt_rest_forget(child);
+	thread_unlink(child);
+	tt_route_finish(child);
+}
+
+/* A blocking thread's worker may still hold messages for it: it frees it behind
+ * them. */
+static void
+thread_free(struct tt_thread *child)
+{
+	if (thread_is_remote(child))
+		thread_post(child->worker, child, thread_free_afar, NULL);
+	else
+		thread_free_later(child);
+}
+
+static void
+thread_bury(struct tt_thread *child)
+{
+	thread_leave(child);
+	thread_free(child);
+}
+
 void
 tt_terminate(struct tt_thread *child)
 {
+	if (child->home.resting) {
+		thread_bury(child);
+		return;
+	}
 	if (child->terminated)
 		return;
 	child->terminated = true;
@@ -355,19 +472,24 @@ tt_thread_was_terminated(struct tt_thread *thread)
 }
 
 /* Terminates the children of the next stage that has any.  Returns false when
- * none are left. */
+ * none are left.  One that rests goes on resting where all come again. */
 static bool
 thread_next_stage(struct tt_thread *thread)
 {
+	struct tt_thread *child, *next;
 	const struct tt_node *node;
-	struct tt_thread *child;
+	bool again;
 
+	if (thread->children == NULL)
+		return false;		/* and it may not be at home here */
+	again = tt_thread_comes_again(thread);
 	while (thread->stage < thread->node->n_children) {
 		node = thread->node->flow[thread->stage++];
-		for (child = thread->children; child != NULL; child = child->next) {
-			if (child->node != node)
+		for (child = thread->children; child != NULL; child = next) {
+			next = child->next;
+			if (child->node != node || (child->home.resting && again))
 				continue;
-			thread->staged++;
+			thread->staged += !child->home.resting;
 			tt_terminate(child);
 		}
 		if (thread->staged > 0)
@@ -376,9 +498,26 @@ thread_next_stage(struct tt_thread *thread)
 	return false;
 }
 
+/* What is left of THREAD's children rests until it is started again: its kind sees
+ * none of it. */
+static void
+thread_keep_shells(struct tt_thread *thread)
+{
+	struct tt_thread *child;
+
+	while ((child = thread->children) != NULL) {
+		assert(child->home.resting);
+		tt_rest_forget(child);
+		thread_unlink(child);
+		child->next = thread->shells;
+		thread->shells = child;
+	}
+}
+
 static void
 thread_end(struct tt_thread *thread)
 {
+	thread_keep_shells(thread);
 	if (thread->kind->exit != NULL)
 		thread->kind->exit(thread);
 	thread->state = TT_GONE;
@@ -439,39 +578,44 @@ tt_threads_free(struct tt_worker *worker)
 	}
 }
 
+/* It goes up: all beneath PARENT ends, and comes again with it. */
 static void
-thread_free_afar(void *subject, uint64_t value, void *more)
+thread_fail_parent(struct tt_thread *parent, const struct tt_thread *child)
 {
-	(void)value;
-	(void)more;
-	free(subject);
+	struct tt_error err = { "" };
+
+	tt_error_set(&err, "%s beneath it has failed", child->node->key);
+	tt_fail(parent, &err);
 }
 
-/* A blocking thread's worker may still hold messages for it: it frees it behind
- * them. */
 void
 tt_thread_child_closed(struct tt_thread *child, enum tt_reason reason)
 {
 	struct tt_thread *parent = child->parent;
-	bool expected = child->node->on_demand || (reason != TT_REASON_FAILED &&
-	    (child->terminated || parent->state >= TT_CLOSING));
+	struct tt_tree *tree = child->home.worker->tree;
+	int64_t pause = -1;
+	enum tt_fate fate = tt_rest_decide(child, reason, &pause);
+	bool rests = fate >= TT_FATE_PAUSES, staged = parent->state == TT_CLOSING &&
+	    parent->staged > 0 && child->terminated &&
+	    child->node == parent->node->flow[parent->stage - 1];
 
-	thread_unlink(child);
-	tt_route_finish(child);
+	if (rests)
+		tt_rest_begin(child, pause);
+	else
+		thread_leave(child);
 	if (parent->kind->child_closed != NULL)
 		parent->kind->child_closed(parent, child, reason);
-	if (parent->state == TT_CLOSING && parent->staged > 0 &&
-	    child->terminated && child->node ==
-	    parent->node->flow[parent->stage - 1] && --parent->staged == 0)
+	if (staged && --parent->staged == 0)
 		thread_step_later(parent);
-	if (!expected)
-		tt_tree_fail(parent->worker->tree);
-	else if (!parent->home.open && !thread_is_on_demand(child))
+	if (fate == TT_FATE_FAILS_DAEMON)
+		tt_tree_fail(tree);
+	else if (fate == TT_FATE_FAILS_PARENT)
+		thread_fail_parent(parent, child);
+	else if (fate == TT_FATE_GONE && !parent->home.open &&
+	    !thread_is_on_demand(child))
 		tt_close(parent, reason);	/* it never comes up without it */
-	if (thread_is_remote(child))
-		thread_post(child->worker, child, thread_free_afar, NULL);
-	else
-		thread_free_later(child);
+	if (!rests)
+		thread_free(child);
 }
 
 /* --- the daemon stops ---------------------------------------------------- */
@@ -493,6 +637,10 @@ tt_thread_drain(struct tt_thread *thread)
 {
 	struct tt_thread *child;
 
+	if (thread->home.resting) {
+		tt_rest_drain(thread);
+		return;
+	}
 	if (thread_is_remote(thread))
 		thread_post(thread->worker, thread, thread_drain_own, NULL);
 	else
@@ -524,6 +672,6 @@ tt_thread_hurry(struct tt_thread *thread)
 		tt_thread_hurry(child);
 	if (!thread_is_remote(thread))
 		thread_hurry_own(thread, 0, NULL);
-	else if (!thread->home.ended)
+	else if (!thread->home.ended && !thread->home.resting)
 		thread_post(thread->worker, thread, thread_hurry_own, NULL);
 }

@@ -1,12 +1,21 @@
 /* thread.h - a virtual thread: its life, and the verbs it lives by.
  *
  *     new -> entering -> running -> closing -> exiting -> gone
+ *                ^                                          |
+ *                +--------------- rests <---- it failed ----+
  *
  * A thread begins to close when it is terminated by its parent or closes itself.
  * Its children are terminated, sources before users, each behind the data that
  * was sent to it, and what they still say is handled.  When the last has gone,
  * the kind may do its own last things (`closing`); then it exits, and its CLOSE
  * travels to its parent behind its data.
+ *
+ * One that fails ends in the same way, without `closing`, and its parent starts it
+ * again after a pause, by the node's `restart`: the same struct tt_thread, the rest of
+ * the kind's struct all 0, and its queue IN, where what was taken and is not done
+ * comes again.  Beyond the limit the failure goes up: the parent fails, ends with its
+ * children, and is started again with them, each with its queue.  Beyond the root
+ * there is nobody: the daemon ends.
  *
  * Sending never fails and never waits.  A handler borrows its signal: who keeps
  * the batch takes a reference. */
@@ -49,10 +58,12 @@ struct tt_kind {
 	void (*child_signal_handler)(struct tt_thread *self, struct tt_thread *child,
 	    const struct tt_signal *sig);
 
-	/* CHILD has been made and is about to enter: the time to hand it something. */
+	/* CHILD has been made and is about to enter, or to enter again after it failed:
+	 * the time to hand it something. */
 	void (*child_entering)(struct tt_thread *self, struct tt_thread *child);
 
-	/* CHILD has gone, and all it sent has been handled. */
+	/* CHILD has gone, and all it sent has been handled.  Of one that is started again
+	 * this is the end of a life. */
 	void (*child_closed)(struct tt_thread *self, struct tt_thread *child,
 	    enum tt_reason reason);
 
@@ -100,9 +111,12 @@ struct tt_thread {
 	bool stepping;			/* has a step to do */
 	bool closing_asked;		/* its kind's closing() was called */
 	bool entered;			/* its kind's enter() is over, and went well */
-	bool starting;			/* its children are being started */
 	uint16_t stage;			/* of node->flow: children that enter or end */
 	uint32_t staged;		/* children of that stage that still live */
+	struct tt_thread *awaited;	/* the child that is to come up before the next */
+					/* is started */
+	struct tt_thread *shells;	/* children of one that has failed, which come */
+					/* again with it; by `next` */
 	void *handed;			/* by the parent, in child_entering() */
 
 	struct {			/* at the parent's end */
@@ -111,6 +125,8 @@ struct tt_thread {
 		struct tt_remote *remote;	/* of a kind that blocks, else NULL */
 		bool open;		/* it has entered: its IN is read */
 		bool ended;		/* it has exited: nothing more is sent to it */
+		bool resting;		/* it has exited, and comes again */
+		struct tt_rest *rest;	/* since its first failure, else NULL */
 		bool over;		/* its queue is over its limit: it has shut */
 					/* the gates of its node's feeders */
 	} home;
@@ -144,7 +160,8 @@ void tt_close(struct tt_thread *self, enum tt_reason reason);
 void tt_stop(struct tt_thread *self);
 
 /* SELF cannot go on, or not close as it should.  ERR is logged.  Its parent
- * decides: a connection is closed, any other ends the daemon with status 1. */
+ * decides: a connection is closed, any other is started again or, if that was too
+ * often, fails its parent.  One that was never up while the daemon starts ends it. */
 void tt_fail(struct tt_thread *self, const struct tt_error *err);
 
 /* enter() is over, after it returned TT_LATER: ERR NULL, or what went wrong. */

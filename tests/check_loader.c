@@ -146,8 +146,10 @@ static const struct bad_case key_cases[] = {
 	{ IN_SERVER("    max_conections: 1\n"), 1, "5:5: error: "
 	  "MasterThread/TCPServerThread: no option \"max_conections\" in "
 	  "TCPServerThread" },
-	{ IN_SERVER("    restart: {max: 5}\n"), 1, "5:5: error: "
-	  "MasterThread/TCPServerThread: no option \"restart\" in TCPServerThread" },
+	{ IN_SERVER("    restart: {max: 0}\n"), 1, "5:20: error: "
+	  "MasterThread/TCPServerThread: restart.max 0 is not in 1..100" },
+	{ IN_SERVER("    restart: {tries: 5}\n"), 1, "5:15: error: "
+	  "MasterThread/TCPServerThread: no option \"tries\" in restart" },
 	{ IN_SERVER("    queue: {bytes: 1}\n"), 1, "5:5: error: "
 	  "MasterThread/TCPServerThread: no option \"queue\" in TCPServerThread" },
 	{ IN_SERVER("    Database:\n"), 1, "5:5: error: MasterThread/TCPServerThread: "

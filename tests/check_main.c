@@ -34,6 +34,7 @@ Suite *check_option_suite(void);
 Suite *check_patience_suite(void);
 Suite *check_queue_suite(void);
 Suite *check_resolve_suite(void);
+Suite *check_rest_suite(void);
 Suite *check_route_suite(void);
 Suite *check_said_suite(void);
 Suite *check_show_suite(void);
@@ -44,6 +45,7 @@ Suite *check_sqlite_suite(void);
 Suite *check_sqlretain_suite(void);
 Suite *check_stats_suite(void);
 Suite *check_status_suite(void);
+Suite *check_supervise_suite(void);
 Suite *check_syntax_suite(void);
 Suite *check_tap_suite(void);
 Suite *check_task_suite(void);
@@ -83,6 +85,7 @@ static Suite *(*const suites[])(void) = {
 	check_patience_suite,
 	check_queue_suite,
 	check_resolve_suite,
+	check_rest_suite,
 	check_route_suite,
 	check_said_suite,
 	check_show_suite,
@@ -93,6 +96,7 @@ static Suite *(*const suites[])(void) = {
 	check_sqlretain_suite,
 	check_stats_suite,
 	check_status_suite,
+	check_supervise_suite,
 	check_syntax_suite,
 	check_tap_suite,
 	check_task_suite,

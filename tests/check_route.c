@@ -274,7 +274,7 @@ START_TEST(what_a_thread_keeps_may_become_done_while_it_closes)
 
 	route_start("",
 	    "  SourceThread: {}\n"
-	    "  SinkThread: {done: by_test, closing: later}\n");
+	    "  SinkThread: {done: by_test, closing: later, restart: off}\n");
 	sink = machine_thread("SinkThread");
 	route_send(2);
 	tt_close(&sink->thread, TT_REASON_RESET);
@@ -376,8 +376,8 @@ START_TEST(a_full_queue_that_ends_opens_the_gates)
 
 	route_start("",
 	    "  SourceThread: {}\n"
-	    "  GroupThread: {IN: data, SinkThread: {done: by_test, "
-	    "queue: {frames: 1}}}\n");
+	    "  GroupThread: {IN: data, restart: off, SinkThread: {done: by_test, "
+	    "restart: off, queue: {frames: 1}}}\n");
 	route_send(3);
 	ck_assert_uint_eq(machine_edge("SourceThread")->shuts, 1);
 	tt_fail(&machine_thread("GroupThread/SinkThread")->thread, &err);

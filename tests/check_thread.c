@@ -410,7 +410,12 @@ END_TEST
 
 START_TEST(a_thread_that_closes_gets_no_more_children)
 {
-	thread_start(thread_server);
+	thread_start(
+	    "  ServerThread:\n"
+	    "    restart: off\n"
+	    "    ConnectionThread:\n"
+	    "      FrameThread: {}\n"
+	    "  TakerThread: {}\n");
 	machine_connect("ServerThread");
 	tt_close(&machine_thread("ServerThread")->thread, TT_REASON_NONE);
 	ck_assert_ptr_null(machine_connect("ServerThread"));

@@ -335,17 +335,18 @@ tree_fail_afar(void *subject, uint64_t value, void *more)
 
 /* What the failed sink had is dropped, what would go to it is not waited for, and
  * the others get all of it. */
-START_TEST(a_thread_that_fails_ends_the_daemon_with_status_1)
+START_TEST(a_thread_that_is_not_restarted_ends_the_daemon_with_status_1)
 {
 	static const char *const fails[] = { "SinkThread a", "SlowThread",
 	    "GroupThread" };
 
 	machine_start("",
 	    "  SourceThread: {}\n"
-	    "  SinkThread a: {done: by_test}\n"
+	    "  SinkThread a: {done: by_test, restart: off}\n"
 	    "  SinkThread b: {}\n"
-	    "  SlowThread: {done: never, closing: later}\n"
-	    "  GroupThread: {IN: data, SlowThread: {}, SinkThread: {}}\n");
+	    "  SlowThread: {done: never, closing: later, restart: off}\n"
+	    "  GroupThread: {IN: data, restart: off, SlowThread: {}, "
+	    "SinkThread: {}}\n");
 	machine_until(machine.ready);
 	machine_send(machine_thread("SourceThread"), 'x', 10);
 	machine_until(machine_count("data", "SlowThread") == 1);
@@ -451,8 +452,8 @@ check_tree_suite(void)
 	tcase_add_test(stop, a_thread_that_hangs_is_left_behind_with_status_1);
 	tcase_add_test(stop, a_thread_that_hangs_and_comes_back_in_a_hurry_ends);
 	tcase_add_test(stop, a_root_that_stops_ends_the_daemon_in_order);
-	tcase_add_loop_test(stop, a_thread_that_fails_ends_the_daemon_with_status_1,
-	    0, 3);
+	tcase_add_loop_test(stop,
+	    a_thread_that_is_not_restarted_ends_the_daemon_with_status_1, 0, 3);
 	tcase_add_test(stop, a_thread_that_fails_to_close_makes_the_status_1);
 	tcase_add_test(stop, a_root_that_fails_ends_the_daemon_with_status_1);
 	tcase_add_test(stop, a_stop_from_within_a_handler_is_a_stop);

@@ -127,6 +127,78 @@ machine_last(const char *what, const char *path)
 	return n;
 }
 
+/* --- failures ------------------------------------------------------------ */
+
+void
+machine_fail_at(const char *path, unsigned n)
+{
+	pthread_mutex_lock(&machine.mutex);
+	machine.fail_data.path = path;
+	machine.fail_data.n = n;
+	pthread_mutex_unlock(&machine.mutex);
+}
+
+void
+machine_fail_to_enter(const char *path, unsigned n)
+{
+	pthread_mutex_lock(&machine.mutex);
+	machine.fail_enter.path = path;
+	machine.fail_enter.n = n;
+	pthread_mutex_unlock(&machine.mutex);
+}
+
+bool
+machine_fails_now(const struct tt_thread *self)
+{
+	char path[128];
+	bool fails;
+
+	machine_path(self, path, sizeof path);
+	pthread_mutex_lock(&machine.mutex);
+	fails = machine.fail_data.n > 0 && strcmp(path, machine.fail_data.path) == 0 &&
+	    --machine.fail_data.n == 0;
+	pthread_mutex_unlock(&machine.mutex);
+	return fails;
+}
+
+bool
+machine_fails_to_enter(const struct tt_thread *self)
+{
+	char path[128];
+	bool fails;
+
+	machine_path(self, path, sizeof path);
+	pthread_mutex_lock(&machine.mutex);
+	fails = machine.fail_enter.n > 0 && strcmp(path, machine.fail_enter.path) == 0;
+	machine.fail_enter.n -= fails;
+	pthread_mutex_unlock(&machine.mutex);
+	return fails;
+}
+
+static void
+machine_fail_there(void *subject, uint64_t value, void *more)
+{
+	static const struct tt_error err = { "told to" };
+	struct tt_thread *thread = subject;
+
+	(void)value;
+	(void)more;
+	if (thread->state < TT_EXITING)		/* it may have been meant for a life */
+		tt_fail(thread, &err);		/* that is over */
+}
+
+void
+machine_fail(const char *path)
+{
+	struct tt_thread *t = &machine_thread(path)->thread;
+
+	if (t->worker == machine.tree->main)
+		machine_fail_there(t, 0, NULL);
+	else
+		tt_inbox_post(&t->worker->inbox, (struct tt_message){
+		    .handle = machine_fail_there, .subject = t });
+}
+
 /* --- the tree ------------------------------------------------------------ */
 
 static void
@@ -248,10 +320,12 @@ machine_add_up(const struct tt_thread *t, struct machine_sums *sums)
 	sums->signals += tt_queue_length(&t->in) + tt_queue_length(&t->up);
 	for (i = 0; t->home.over && i < node->n_feeders; i++)
 		sums->shuts[node->feeders[i]->index]++;
-	/* A kind that blocks has none, and is not ours to look into. */
+	/* A kind that blocks has no children, and is not ours to look into. */
 	if (t->worker != machine.tree->main)
 		return;
 	for (child = t->children; child != NULL; child = child->next)
+		machine_add_up(child, sums);
+	for (child = t->shells; child != NULL; child = child->next)
 		machine_add_up(child, sums);
 }
 

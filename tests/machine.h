@@ -97,6 +97,10 @@ struct machine {
 	pthread_mutex_t mutex;		/* of all below, which is touched from afar */
 	pthread_cond_t permitted;
 	unsigned permits;		/* batches that SlowThreads may still finish */
+	struct {			/* machine_fail_at(), machine_fail_to_enter() */
+		const char *path;	/* or NULL */
+		unsigned n;
+	} fail_data, fail_enter;
 	struct machine_event *events;
 	unsigned n_events, size_events;
 	/* What handlers do beside their own work, or NULL. */
@@ -157,6 +161,17 @@ void machine_done(struct machine_thread *sink, unsigned n);
 
 /* SlowThreads may finish N more batches. */
 void machine_permit(unsigned n);
+
+/* The SinkThread or SlowThread of PATH fails over the Nth batch that it takes from now
+ * on, before that is done. */
+void machine_fail_at(const char *path, unsigned n);
+
+/* The thread of PATH fails to enter the next N times. */
+void machine_fail_to_enter(const char *path, unsigned n);
+
+/* The thread of PATH fails, on its own worker; where that is another, at once or in a
+ * moment. */
+void machine_fail(const char *path);
 
 /* How often WHAT happened to PATH (NULL: to anybody), and the number of its first
  * time among all events, or -1. */

@@ -161,6 +161,8 @@ kinds_enters(struct tt_thread *self, struct tt_error *err)
 		t->fd = t->peer = -1;	/* nobody prepared it */
 	tt_timer_init(&t->timer, self, kinds_nothing);
 	machine_record(self, "enter", 0, NULL);
+	if (machine_fails_to_enter(self))
+		return tt_error_set(err, "told to");
 	if ((self->node->schema->flags & TT_TAP) != 0 && kinds_tap_enter(t, err) != 0)
 		return -1;
 	if (machine.on_enter != NULL)
@@ -342,9 +344,15 @@ kinds_keep(struct tt_thread *self, const struct tt_signal *sig)
 	struct machine_thread *t = kinds_thread(self);
 	const struct machine_config *c = self->config;
 
+	struct tt_error err = { "told to" };
+
 	kinds_take(self, sig);
 	if (sig->batch == NULL)
 		return;
+	if (machine_fails_now(self)) {
+		tt_fail(self, &err);
+		return;
+	}
 	if (t->n_held == t->size_held) {
 		t->size_held = 2 * t->size_held + 8;
 		t->held = tt_xrealloc(t->held, t->size_held * sizeof(t->held[0]));

@@ -11,4 +11,8 @@ extern const struct tt_schema *const machine_schemas[];
 void machine_record(const struct tt_thread *self, const char *what, uint64_t n,
     const void *batch);
 
+/* True if SELF is to fail over this batch; is not to enter. */
+bool machine_fails_now(const struct tt_thread *self);
+bool machine_fails_to_enter(const struct tt_thread *self);
+
 #endif

@@ -87,21 +87,24 @@ def test_refused_rows_are_counted_logged_and_safe():
         assert d.last.sum("refused_frames_total", node="DatabaseThread", reason="database") == 500
         assert d.last.dropped(node="DatabaseThread", reason="database") == 500
         assert d.rows("select count(*), min(seq), max(seq) from data") == [(500, 1, 500)]
+        assert d.rows("select connection, seq, payload from refused order by rowid") == \
+            [(1, i + 501, b"%d" % i) for i in range(500)]
+        assert d.rows("select distinct typeof(received_at), reason from refused") == \
+            [("integer", "UNIQUE constraint failed: data.payload")]
+        assert {r[0] for r in d.rows("select channel from recent")} == {"data"}
         assert d.find(r"501 to 1000 of connection 1\b")
 
 
-def test_a_table_that_is_gone_ends_the_daemon_with_1():
-    with tt.Daemon(tt.tree()) as d:
+def test_a_table_that_is_gone_fails_the_thread_which_makes_it_anew():
+    with tt.Daemon(tt.tree(connection="ack: line")) as d:
         db = sqlite3.connect(d.path("x.db"))
         db.executescript("drop view recent; drop table data")
         db.close()
-        tt.connect(d.port).sendall(b"x\n")
-        assert d.wait() == 1
-        assert d.find("no such table")
-        with tt.Daemon(tt.tree(), directory=d.dir) as again:
-            tt.send_and_close(again.port, b"y\n")
-            assert again.stop() == 0
-            assert again.rows("select payload from recent") == [("y",)]
+        assert tt.send_and_close(d.port, b"x\n") == b"ACK 1\n"
+        assert d.find("no such table") and d.find("restarted")
+        assert d.stop() == 0
+        d.last.check()
+        assert d.rows("select payload from recent") == [("x",)]
 
 
 if __name__ == "__main__":

@@ -64,22 +64,30 @@ def run(*args, **more):
 # --- the daemon --------------------------------------------------------------
 
 class Notify:
-    """systemd's end of NOTIFY_SOCKET."""
+    """systemd's end of NOTIFY_SOCKET.  It reads all the time, as systemd does: a full
+    socket would hold the daemon up."""
 
     def __init__(self, path):
         self.path = path
         self.messages = []
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.sock.bind(path)
-        self.sock.setblocking(False)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        while True:
+            message = self.sock.recv(4096)
+            if not message:
+                return
+            self.messages.append(message.decode())
 
     def has(self, word):
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self.messages.append(self.sock.recv(4096).decode())
-        return any(word in m.split("\n") for m in self.messages)
+        return any(word in m.split("\n") for m in list(self.messages))
 
     def close(self):
+        self.sock.shutdown(socket.SHUT_RD)
+        self.reader.join(5)
         self.sock.close()
 
 
