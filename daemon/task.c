@@ -111,14 +111,23 @@ tt_watch_stop(struct tt_watch *watch)
 
 /* --- timers -------------------------------------------------------------- */
 
+/* A list that has become empty serves the next new duration: there are never more
+ * than timers that ran at one time, whatever durations they have. */
 static struct tt_timers *
 timers_of(struct tt_worker *w, int64_t duration)
 {
-	struct tt_timers *list;
+	struct tt_timers *list, *empty = NULL;
 
-	for (list = w->timers; list != NULL; list = list->next)
+	for (list = w->timers; list != NULL; list = list->next) {
 		if (list->duration == duration)
 			return list;
+		if (list->first == NULL)
+			empty = list;
+	}
+	if (empty != NULL) {
+		empty->duration = duration;
+		return empty;
+	}
 	list = tt_xcalloc(1, sizeof *list);
 	list->worker = w;
 	list->duration = duration;

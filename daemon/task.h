@@ -65,7 +65,8 @@ void tt_timer_init(struct tt_timer *timer, struct tt_thread *self,
     void (*callback)(struct tt_timer *timer));
 
 /* (Re)starts TIMER, NS from now, 0 or more.  Durations that are used should be
- * few (options, not computed values); for computed ones see tt_timer_start_at(). */
+ * few (options, not computed values), since each turn looks at every duration in use;
+ * for computed ones see tt_timer_start_at(). */
 void tt_timer_start(struct tt_timer *timer, int64_t ns);
 
 /* The same for a duration that is computed: costs a walk over all such timers of

@@ -421,8 +421,8 @@ tt_spool_look(struct tt_spool *s, bool hurry)
 			at = s->cursors_at + SPOOL_PACE;
 	}
 	if (!due) {
-		if (at > 0)
-			tt_timer_start(&s->linger, at > now ? at - now : 1);
+		if (at > 0 && (!tt_timer_is_on(&s->linger) || s->linger.due > at))
+			tt_timer_start_at(&s->linger, at - now);
 		return;
 	}
 	j = spool_job(s, SPOOL_WRITE);

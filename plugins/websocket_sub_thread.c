@@ -142,7 +142,7 @@ websocket_sub_watch(struct websocket_sub *s, int64_t now)
 	left = s->window.pinged_at + WEBSOCKET_SUB_REPEAT - now;
 	if (s->window.n > 0 && pause > left)
 		pause = left;
-	tt_timer_start(&s->tick, pause > 0 ? pause : 1);
+	tt_timer_start_at(&s->tick, pause);
 }
 
 static uint64_t

@@ -246,6 +246,27 @@ START_TEST(timers_with_computed_durations_call_back_in_their_order)
 }
 END_TEST
 
+START_TEST(any_number_of_durations_one_after_the_other_needs_no_more_memory)
+{
+	const struct tt_timers *seen[8] = { NULL };
+	struct tt_timer *timer;
+	unsigned n = 0, j;
+	int i;
+
+	for (i = 1; i <= 1000; i++) {
+		timer = &noters[i % 2].timer;
+		tt_timer_start(timer, i * INT64_C(1000000000));
+		for (j = 0; j < n && seen[j] != timer->timers; j++)
+			;
+		ck_assert_uint_lt(j, 8);
+		seen[j] = timer->timers;
+		n = j == n ? n + 1 : n;
+	}
+	tt_timer_stop(&noters[0].timer);
+	tt_timer_stop(&noters[1].timer);
+}
+END_TEST
+
 START_TEST(a_timer_that_restarts_itself_at_once_waits_for_the_next_turn)
 {
 	unsigned before;
@@ -439,6 +460,8 @@ check_task_suite(void)
 	tcase_add_loop_test(tc, a_cancelled_task_does_not_run_wherever_it_stands,
 	    0, 4);
 	tcase_add_test(tc, a_task_may_cancel_the_next_the_last_and_itself);
+	tcase_add_test(tc,
+	    any_number_of_durations_one_after_the_other_needs_no_more_memory);
 	tcase_add_test(tc,
 	    a_task_that_never_ends_holds_up_neither_timers_nor_events);
 	tcase_add_test(tc,
