@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The benchmark: daemon and reference in turn, on the same load; ratios of medians.
+Where a row is about the spool, the daemon is its own yardstick, with `spool: off`.
 
     make bench                              # all rows, 3 rounds
     make bench ROUNDS=1 ROWS="db64 ws64"
@@ -14,6 +15,8 @@ import re
 import resource
 import shutil
 import signal
+import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -31,12 +34,23 @@ RUNS = {
     "both64": ("both", 64, 2_000_000, 0),
     "both256": ("both", 256, 1_000_000, 0),
     "latency": ("both", 256, 100_000, 20_000),
+    "spool": ("ws", 256, 24_000_000, 0),
+    "away": ("ws", 256, 2_000_000, 0),
     "silent": ("both", 256, 0, 0),
     "idle": ("gateway", 256, 0, 0),
 }
 
+# Who runs in a row, where it is not the daemon and the reference.
+SYSTEMS = {
+    "spool": ("taskthreadd", "unspooled"),
+    "away": ("taskthreadd",),
+    "silent": ("taskthreadd",),
+    "idle": ("taskthreadd",),
+}
+
 # What must be reached: row, what is measured, its unit, the bound, and whether more
-# or less is better.  The bound is of daemon / reference, or of the daemon alone.
+# or less is better.  The bound is of the daemon alone, or of its ratio to the reference
+# or to itself without a spool.
 GOALS = [
     ("ws256", "fps", "frames/s to the websocket, 256 B", 0.7, "ratio at least"),
     ("ws64", "cpu", "CPU s for a million frames to the websocket, 64 B", 2.0, "ratio at most"),
@@ -47,6 +61,9 @@ GOALS = [
     ("both256", "fps", "frames/s to both, 256 B", 0.65, "ratio at least"),
     ("latency", "p50", "us to the websocket, p50, 20,000 frames/s of 256 B to both", 2.0, "ratio at most"),
     ("latency", "p99", "us to the websocket, p99", 4.0, "ratio at most"),
+    ("spool", "user", "user CPU s for a million frames, spool / none", 1.05, "ratio at most, unspooled"),
+    ("away", "spooled", "frames/s into the spool, destination away, 256 B", 300_000, "at least"),
+    ("away", "caught", "frames/s caught up with, when it is back", 600_000, "at least"),
     ("silent", "each", "bytes of memory for each of 10,000 silent connections", 1024, "at most"),
     ("idle", "rss", "MiB resident, idle, gateway.yaml", 10, "at most"),
 ]
@@ -59,7 +76,10 @@ MasterThread:
     TCPConnectionThread:
       DataProcessorThread: {{framing: {{type: length, size: 4}}}}
 """
-TREE_WS = '  WebsocketMasterThread:\n    WebSocketSubThread: {{url: "ws://127.0.0.1:{ws}/"}}\n'
+TREE_WS = """  WebsocketMasterThread:
+    {spool}
+    WebSocketSubThread: {{url: "ws://127.0.0.1:{ws}/", backoff: 10ms..100ms}}
+"""
 TREE_DB = "  DatabaseThread: {{path: x.db}}\n"
 
 
@@ -109,6 +129,9 @@ class Process:
 
     def cpu(self):
         return time.clock_gettime((~self.pid << 3) | 2)
+
+    def user(self):
+        return int(self.text("/proc/%d/stat" % self.pid).rsplit(")", 1)[1].split()[11]) / os.sysconf("SC_CLK_TCK")
 
     def rss(self):
         return int(re.search(r"VmRSS:\s+(\d+)", self.text("/proc/%d/status" % self.pid)).group(1)) * 1024
@@ -174,7 +197,7 @@ class Run:
             text = re.sub(r"listen: \S+", "listen: 127.0.0.1:0", text)
             return re.sub(r"ws://127\.0\.0\.1:\d+", "ws://127.0.0.1:%d" % ws, text)
         text = TREE + (TREE_WS if ws else "") + (TREE_DB if self.to in ("db", "both") else "")
-        return text.format(dir=self.dir, ws=ws)
+        return text.format(dir=self.dir, ws=ws, spool="spool: off" if self.system == "unspooled" else "")
 
     def __call__(self):
         try:
@@ -184,11 +207,19 @@ class Run:
                 p.stop()
             shutil.rmtree(self.dir, ignore_errors=True)
 
+    def sink(self, port=0):
+        return self.tool("sink", "--port", port, "--expect", self.frames, "--patience", 20, "--start-patience", 300)
+
+    def load(self, port):
+        return self.tool("load", "--port", port, "--conns", 100, "--frames", self.frames // 100,
+                         "--size", self.size, "--framing", "length", "--rate", self.rate, "--patience", 120)
+
     def measure(self):
+        if self.row == "away":
+            return self.measure_away()
         sink = ws = None
         if self.to != "db":
-            sink = self.tool("sink", "--port", 0, "--expect", self.frames, "--patience", 20,
-                             "--start-patience", 300)
+            sink = self.sink()
             ws = int(sink.wait_said(r"listening on \S+:(\d+)").group(1))
         system, port = self.start_system(ws)
         if self.row == "silent":
@@ -198,9 +229,8 @@ class Run:
         return self.measure_load(system, port, sink)
 
     def measure_load(self, system, port, sink):
-        cpu = system.cpu()
-        load = self.tool("load", "--port", port, "--conns", 100, "--frames", self.frames // 100,
-                         "--size", self.size, "--framing", "length", "--rate", self.rate, "--patience", 120)
+        cpu, user = system.cpu(), system.user()
+        load = self.load(port)
         results = []
         if self.to in ("db", "both"):
             check = self.tool("dbcheck", "--db", os.path.join(self.dir, "x.db"), "--expect", self.frames,
@@ -208,16 +238,50 @@ class Run:
             results.append(check.result(600))
         if sink is not None:
             results.append(sink.result(600))
-        cpu = system.cpu() - cpu
+        cpu, user = system.cpu() - cpu, system.user() - user
         for r in results:
-            if r["missing"] or r["bad"] or r["twice"] or r["late"]:
-                raise Failed("%s lost or spoiled frames: %s" % (self.system, r))
+            self.judge(r)
         load.result(150)
         seconds = (max(r["last_receipt"] for r in results) - min(r["first_send"] for r in results)) / 1e9
-        out = {"fps": self.frames / seconds, "cpu": cpu / self.frames * 1e6, "busy": cpu / seconds}
+        out = {"fps": self.frames / seconds, "cpu": cpu / self.frames * 1e6, "busy": cpu / seconds,
+               "user": user / self.frames * 1e6}
         if sink is not None:
             out.update(p50=results[-1]["p50_us"], p99=results[-1]["p99_us"])
         return out
+
+    def judge(self, result):
+        if result["missing"] or result["bad"] or result["twice"] or result["late"]:
+            raise Failed("%s lost or spoiled frames: %s" % (self.system, result))
+
+    def measure_away(self):
+        """All into the spool while nobody listens; then somebody does."""
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            ws = s.getsockname()[1]
+        system, port = self.start_system(ws)
+        load = self.load(port)
+        spool = os.path.join(self.dir, "WebsocketMasterThread.spool")
+        end = time.monotonic() + 120
+        while self.spooled(spool) < self.frames:
+            if time.monotonic() > end:
+                raise Failed("%d of %d frames are in the spool" % (self.spooled(spool), self.frames))
+            time.sleep(0.02)
+        done = time.time()
+        cpu = system.cpu()
+        load.result(150)
+        began = time.time()
+        sink = self.sink(ws).result(120)
+        self.judge(sink)
+        return {"spooled": self.frames / (done - sink["first_send"] / 1e9), "cpu": cpu / self.frames * 1e6,
+                "caught": self.frames / (sink["last_receipt"] / 1e9 - began)}
+
+    def spooled(self, path):
+        """Frames on disk."""
+        with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % path, uri=True, timeout=5)) as db, \
+                contextlib.suppress(sqlite3.OperationalError):
+            ((n,),) = db.execute("SELECT coalesce((SELECT next FROM meta) - (SELECT min(position) FROM spool), 0)")
+            return n
+        return 0
 
     def measure_silent(self, system, port):
         n = 10_000
@@ -244,12 +308,13 @@ def number(x):
 
 
 def report(results, rows):
-    lines = [("measured", "taskthreadd", "reference", "ratio", "required")]
+    lines = [("measured", "taskthreadd", "yardstick", "ratio", "required")]
     missed = 0
     for row, what, text, bound, how in GOALS:
         if row not in rows:
             continue
-        mine, theirs = median(results["taskthreadd"], row, what), median(results["reference"], row, what)
+        how, _, other = how.partition(", ")
+        mine, theirs = median(results["taskthreadd"], row, what), median(results[other or "reference"], row, what)
         ratio = mine / theirs if mine is not None and theirs else None
         value = ratio if "ratio" in how else mine
         verdict = ""
@@ -292,12 +357,11 @@ def main():
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(65536, hard), hard))
     options.daemon = os.path.abspath(options.daemon)
-    results = {"taskthreadd": {}, "reference": {}}
+    results = {"taskthreadd": {}, "unspooled": {}, "reference": {}}
     for n in range(options.rounds):
         for row in rows:
-            for system in list(results) if n % 2 == 0 else reversed(results):
-                if system == "reference" and row in ("silent", "idle"):
-                    continue        # its bound is no ratio
+            systems = SYSTEMS.get(row, ("taskthreadd", "reference"))
+            for system in systems if n % 2 == 0 else reversed(systems):
                 try:
                     got = Run(options, system, row)()
                 except Failed as e:
