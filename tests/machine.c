@@ -53,7 +53,8 @@ machine_path(const struct tt_thread *self, char *buf, size_t size)
 	char path[512];
 
 	tt_info(self, path, sizeof path);
-	snprintf(buf, size, "%s", strncmp(path, root, sizeof root - 1) == 0 ?
+	snprintf(buf, size, "%.*s", (int)size - 1,
+	    strncmp(path, root, sizeof root - 1) == 0 ?
 	    path + sizeof root - 1 : path);
 }
 
