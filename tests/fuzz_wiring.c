@@ -156,6 +156,8 @@ wiring_load(const char *text, size_t size)
 	if (out == NULL || (doc == NULL) != (tt_errors_count(errs) > 0))
 		abort();
 	tt_errors_print(errs, out);
+	if (getenv("WIRING_SHOW") != NULL)
+		fputs(text, stderr);
 	if (doc != NULL) {
 		tree_model_check(doc);
 		tt_show_tree(doc, out);
@@ -163,7 +165,7 @@ wiring_load(const char *text, size_t size)
 	}
 	fclose(out);
 	if (getenv("WIRING_SHOW") != NULL)
-		fprintf(stderr, "%s%s\n%s\n", text, doc != NULL ? "taken" : "refused", said);
+		fprintf(stderr, "%s\n%s\n", doc != NULL ? "taken" : "refused", said);
 	free(said);
 	tt_document_destroy(doc);
 	tt_errors_destroy(errs);

@@ -272,6 +272,21 @@ tree_model_is_fed(const struct tree_model *m, const struct tt_node *node)
 	return false;
 }
 
+/* NODE's gate is shut for its feeders: it keeps data, or it stands in the file and may
+ * be started again. */
+static bool
+tree_model_has_gate(const struct tt_node *node)
+{
+	const struct tt_node *above;
+
+	if ((node->schema->flags & TT_KEEPS) != 0)
+		return true;
+	for (above = node->parent; above != NULL; above = above->parent)
+		if ((above->schema->flags & TT_PATTERN) != 0)
+			return false;
+	return node->parent == NULL || (node->parent->schema->flags & TT_KEEPS) == 0;
+}
+
 /* Whom the data of TAP reaches, and who says so. */
 static void
 tree_model_check_tap(struct tree_model *m, const struct tt_node *tap)
@@ -289,7 +304,7 @@ tree_model_check_tap(struct tree_model *m, const struct tt_node *tap)
 		node = m->doc->nodes[i];
 		for (k = n = 0; k < node->n_feeders; k++)
 			n += node->feeders[k] == tap;
-		tree_model_must(n == ((node->schema->flags & TT_KEEPS) != 0
+		tree_model_must(n == (tree_model_has_gate(node)
 		    && tree_model_is_fed(m, node)), node,
 		    n == 0 ? "does not know who feeds it" : "is not fed by all it says");
 	}
