@@ -123,10 +123,10 @@ struct tt_thread {
 		struct tt_worker *worker;
 		struct tt_task task;	/* what stands in the queues is handed over */
 		struct tt_remote *remote;	/* of a kind that blocks, else NULL */
+		struct tt_rest *rest;	/* since its first failure, else NULL */
 		bool open;		/* it has entered: its IN is read */
 		bool ended;		/* it has exited: nothing more is sent to it */
 		bool resting;		/* it has exited, and comes again */
-		struct tt_rest *rest;	/* since its first failure, else NULL */
 		bool over;		/* its queue is over its limit: it has shut */
 					/* the gates of its node's feeders */
 	} home;
