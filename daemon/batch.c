@@ -13,6 +13,7 @@
 
 #include "config/node.h"
 #include "daemon/memory.h"
+#include "daemon/slab.h"
 #include "daemon/tap.h"
 
 /* Chunks of 2^8 to 2^18 bytes, batches of 1, 16, 256 and 4096 slices.  Larger
@@ -115,7 +116,7 @@ tt_origin_create(struct tt_memory *memory, const struct tt_node *node,
 	size_t peer_size = strlen(peer) + 1, local_size = strlen(local) + 1;
 	struct tt_origin *o;
 
-	o = tt_xcalloc(1, sizeof *o + peer_size + local_size);
+	o = tt_slab_alloc(sizeof *o + peer_size + local_size);
 	atomic_init(&o->refs, 1);
 	o->connection = connection;
 	o->node = node;
@@ -139,7 +140,8 @@ tt_origin_unref(struct tt_origin *origin)
 	    memory_order_acq_rel) > 1)
 		return;
 	assert(origin->held == 0);
-	free(origin);
+	tt_slab_free(origin, sizeof *origin + strlen(origin->peer) + 1 +
+	    strlen(origin->local) + 1);
 }
 
 /* --- chunk --------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "daemon/memory.h"
 #include "daemon/resolve.h"
 #include "daemon/signal.h"
+#include "daemon/slab.h"
 #include "daemon/status.h"
 #include "daemon/tap.h"
 #include "daemon/task.h"

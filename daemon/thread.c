@@ -22,9 +22,9 @@
 #include "daemon/inbox.h"
 #include "daemon/life.h"
 #include "daemon/log.h"
-#include "daemon/memory.h"
 #include "daemon/rest.h"
 #include "daemon/route.h"
+#include "daemon/slab.h"
 #include "daemon/tree.h"
 #include "daemon/worker.h"
 
@@ -307,7 +307,7 @@ tt_thread_create(struct tt_thread *parent, const struct tt_node *node,
 	struct tt_tree *tree = worker->tree;
 	const struct tt_kind *kind = tree->node_kinds[node->index];
 	struct tt_worker *own = tree->blocking[node->index];
-	struct tt_thread *t = tt_xcalloc(1, kind->size);
+	struct tt_thread *t = tt_slab_alloc(kind->size);
 
 	t->kind = kind;
 	t->node = node;
@@ -406,11 +406,17 @@ tt_exit(struct tt_thread *self)
 }
 
 static void
+thread_free_now(struct tt_thread *thread)
+{
+	tt_slab_free(thread, thread->kind->size);
+}
+
+static void
 thread_free_afar(void *subject, uint64_t value, void *more)
 {
 	(void)value;
 	(void)more;
-	free(subject);
+	thread_free_now(subject);
 }
 
 /* CHILD does not come again, nor do those that rest with it: what waits for them is
@@ -574,7 +580,7 @@ tt_threads_free(struct tt_worker *worker)
 
 	while ((thread = worker->gone) != NULL) {
 		worker->gone = thread->next_step;
-		free(thread);
+		thread_free_now(thread);
 	}
 }
 

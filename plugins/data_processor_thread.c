@@ -89,7 +89,7 @@ data_processor_begin(struct data_processor *p)
 	const struct data_processor_config *c = p->thread.config;
 	struct tt_error err;
 
-	p->stream = tt_xcalloc(1, sizeof *p->stream);
+	p->stream = tt_slab_alloc(sizeof *p->stream);
 	tt_patience_init(&p->stream->patience, &p->thread, data_processor_over);
 	if (tt_framer_init(&p->stream->framer, &c->framing, &err) == 0)
 		return 0;
@@ -108,7 +108,7 @@ data_processor_exit(struct tt_thread *self)
 	data_processor_within(p, NULL);
 	tt_count_unfinished(self, tt_framer_unfinished(&p->stream->framer));
 	tt_framer_finish(&p->stream->framer);
-	free(p->stream);
+	tt_slab_free(p->stream, sizeof *p->stream);
 	p->stream = NULL;
 }
 

@@ -338,7 +338,7 @@ tcp_connection_enter(struct tt_thread *self, struct tt_error *err)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	self->handed = accepted->floods;	/* what was accepted is gone soon */
 	if (config->ack != ACK_NONE || config->idle_timeout > 0) {
-		c->more = tt_xcalloc(1, sizeof *c->more);
+		c->more = tt_slab_alloc(sizeof *c->more);
 		tt_tcpack_init(&c->more->ack, self, fd, config->ack == ACK_LINE,
 		    config->ack_interval, tcp_connection_progress);
 		tt_patience_init(&c->more->idle, self, tcp_connection_idle);
@@ -377,7 +377,7 @@ tcp_connection_free_more(struct tcp_more *m)
 		tt_watch_stop(&m->farewell->watch);
 	}
 	free(m->farewell);
-	free(m);
+	tt_slab_free(m, sizeof *m);
 }
 
 static void

@@ -37,6 +37,7 @@ Suite *check_resolve_suite(void);
 Suite *check_rest_suite(void);
 Suite *check_route_suite(void);
 Suite *check_said_suite(void);
+Suite *check_slab_suite(void);
 Suite *check_show_suite(void);
 Suite *check_sources_suite(void);
 Suite *check_spoolfile_suite(void);
@@ -88,6 +89,7 @@ static Suite *(*const suites[])(void) = {
 	check_rest_suite,
 	check_route_suite,
 	check_said_suite,
+	check_slab_suite,
 	check_show_suite,
 	check_sources_suite,
 	check_spoolfile_suite,
