@@ -165,6 +165,7 @@ class Run:
         self.system = system
         self.to, self.size, self.frames, self.rate = RUNS[row]
         self.row = row
+        self.conns = 100
         self.dir = tempfile.mkdtemp(prefix="taskthread-bench-", dir=options.dir)
         self.started = []
 
@@ -211,7 +212,7 @@ class Run:
         return self.tool("sink", "--port", port, "--expect", self.frames, "--patience", 20, "--start-patience", 300)
 
     def load(self, port):
-        return self.tool("load", "--port", port, "--conns", 100, "--frames", self.frames // 100,
+        return self.tool("load", "--port", port, "--conns", self.conns, "--frames", self.frames // self.conns,
                          "--size", self.size, "--framing", "length", "--rate", self.rate, "--patience", 120)
 
     def measure(self):
@@ -336,44 +337,55 @@ def machine():
     return "unknown processor"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def options(about):
+    """What every benchmark may be told."""
+    parser = argparse.ArgumentParser(description=about.split("\n")[0])
     parser.add_argument("--daemon", required=True)
     parser.add_argument("--tools", required=True, help="where load, sink, dbcheck and reference are")
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dir", help="where databases are written (default: TMPDIR)")
-    parser.add_argument("--json", help="append each run's result to this file")
     parser.add_argument("--system-cpu", type=int, default=0)
     parser.add_argument("--tools-cpu", type=int, default=1)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(RUNS))
+    return parser
+
+
+def parsed(parser):
     options = parser.parse_args()
-    rows = options.rows or list(RUNS)
-    for row in rows:
-        if row not in RUNS:
-            parser.error("no row %s; there are %s" % (row, ", ".join(RUNS)))
     if not {options.system_cpu, options.tools_cpu} <= os.sched_getaffinity(0):
         sys.exit("bench: needs two CPUs")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(65536, hard), hard))
     options.daemon = os.path.abspath(options.daemon)
+    return options
+
+
+def main():
+    parser = options(__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", help="append each run's result to this file")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(RUNS))
+    given = parsed(parser)
+    rows = given.rows or list(RUNS)
+    for row in rows:
+        if row not in RUNS:
+            parser.error("no row %s; there are %s" % (row, ", ".join(RUNS)))
     results = {"taskthreadd": {}, "unspooled": {}, "reference": {}}
-    for n in range(options.rounds):
+    for n in range(given.rounds):
         for row in rows:
             systems = SYSTEMS.get(row, ("taskthreadd", "reference"))
             for system in systems if n % 2 == 0 else reversed(systems):
                 try:
-                    got = Run(options, system, row)()
+                    got = Run(given, system, row)()
                 except Failed as e:
                     sys.exit("bench: %s, %s: %s" % (row, system, e))
                 results[system].setdefault(row, []).append(got)
                 print("round %d  %-8s %-12s %s" % (n + 1, row, system, "  ".join(
                     "%s %s" % (k, number(v)) for k, v in got.items())), flush=True)
-                if options.json:
-                    with open(options.json, "a") as f:
+                if given.json:
+                    with open(given.json, "a") as f:
                         f.write(json.dumps({"row": row, "system": system, **got}) + "\n")
     print("\nMedians of %d rounds, 100 connections, length framing, all defaults; %s, %d CPUs\n" %
-          (options.rounds, machine(), os.cpu_count()))
+          (given.rounds, machine(), os.cpu_count()))
     sys.exit(1 if report(results, rows) else 0)
 
 
