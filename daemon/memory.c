@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MEMORY_PAGE 4096
+
 /* Not the log, which may want memory itself. */
 void
 tt_memory_out(void)
@@ -28,6 +30,17 @@ void *
 tt_xmalloc(size_t size)
 {
 	void *p = malloc(size);
+
+	if (p == NULL)
+		tt_memory_out();
+	return p;
+}
+
+void *
+tt_xmalloc_aligned(size_t size)
+{
+	void *p = aligned_alloc(MEMORY_PAGE, (size + MEMORY_PAGE - 1) / MEMORY_PAGE *
+	    MEMORY_PAGE);
 
 	if (p == NULL)
 		tt_memory_out();

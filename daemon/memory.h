@@ -10,6 +10,11 @@
 /* SIZE bytes of zeros; never NULL. */
 void *tt_xcalloc(size_t n, size_t size) __attribute__((malloc, alloc_size(1, 2)));
 void *tt_xmalloc(size_t size) __attribute__((malloc, alloc_size(1)));
+
+/* SIZE bytes from the beginning of a page: the kernel copies from there at its best.
+ * For free(). */
+void *tt_xmalloc_aligned(size_t size) __attribute__((malloc, alloc_size(1)));
+
 void *tt_xrealloc(void *old, size_t size) __attribute__((alloc_size(2)));
 char *tt_xstrdup(const char *text) __attribute__((malloc));
 

@@ -9,7 +9,7 @@ void
 tt_wssender_init(struct tt_wssender *s)
 {
 	s->block.size = TT_WS_BLOCK;
-	s->block.data = tt_xmalloc(TT_WS_BLOCK + TT_WSFRAME_PING);
+	s->block.data = tt_xmalloc_aligned(TT_WS_BLOCK + TT_WSFRAME_PING);
 }
 
 void
@@ -124,5 +124,5 @@ tt_wssender_written(struct tt_wssender *s)
 		return;
 	free(s->block.data);
 	s->block.size = TT_WS_BLOCK;
-	s->block.data = tt_xmalloc(TT_WS_BLOCK + TT_WSFRAME_PING);
+	s->block.data = tt_xmalloc_aligned(TT_WS_BLOCK + TT_WSFRAME_PING);
 }
