@@ -3,7 +3,7 @@
  * A library for LD_PRELOAD.  The file that TT_FAULTS names is mapped by the test too
  * (faulty.py): there it says what goes wrong, at any time while the daemon runs, and
  * finds what happened.  Files are those below a directory: writes, reads, syncs and
- * opens of them can fail, be slow, or hang.
+ * opens of them can fail, be slow, or hang.  An accept can fail too.
  *
  * With a shadow directory the library also knows what a power cut would leave: a
  * copy of each file with what has been synced and nothing else.  After a sync that
@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -43,6 +44,7 @@ struct faults_control {
 	_Atomic int64_t read_error;
 	_Atomic int64_t sync_error;
 	_Atomic int64_t open_error;
+	_Atomic int64_t accept_error;
 	_Atomic int64_t times;		/* errors still to come, below 0 without end */
 	_Atomic int64_t room;		/* bytes that files may still grow by, or -1 */
 	_Atomic int64_t sync_ns;	/* how long a sync takes */
@@ -607,6 +609,14 @@ faults_no_memory(void)
 	}
 	errno = ENOMEM;
 	return true;
+}
+
+int
+accept4(int fd, struct sockaddr *restrict peer, socklen_t *restrict size, int flags)
+{
+	if (faults != NULL && faults_fail(&faults->accept_error))
+		return -1;
+	return (int)syscall(SYS_accept4, fd, peer, size, flags);
 }
 
 void *

@@ -20,7 +20,7 @@ LIBRARY = os.path.join(os.path.dirname(tt.DAEMON), "tests", "e2e", "faults.so")
 class Control(ctypes.Structure):
     """The same as struct faults_control."""
     _fields_ = [("match", ctypes.c_char * 256), ("shadow", ctypes.c_char * 256)] + [(n, ctypes.c_int64) for n in (
-        "write_error", "read_error", "sync_error", "open_error", "times", "room", "sync_ns", "hold",
+        "write_error", "read_error", "sync_error", "open_error", "accept_error", "times", "room", "sync_ns", "hold",
         "writes", "written", "reads", "opens", "syncs_begun", "syncs", "errors",
         "allocations", "fail_at", "fail_more", "failed")]
 
@@ -59,7 +59,7 @@ class Faults:
 
     def clear(self):
         c = self.control
-        c.write_error = c.read_error = c.sync_error = c.open_error = c.sync_ns = c.hold = 0
+        c.write_error = c.read_error = c.sync_error = c.open_error = c.accept_error = c.sync_ns = c.hold = 0
         c.times = c.room = -1
 
     def flush(self):

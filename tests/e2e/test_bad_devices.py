@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """Devices that are no devices cost nobody else anything."""
 import contextlib
+import errno
 import socket
 import struct
 
+import faulty
 import tt
 
 
@@ -104,6 +106,37 @@ def test_no_descriptors_left_pauses_and_goes_on():
         tt.until("the row", lambda: d.rows("select count(*) from data where cast(payload as text) = 'after'") == [(1,)])
         assert d.stop() == 0
         s.close()
+
+
+def no_accept(error, said):
+    """The machine has nothing to accept with: the log says so once, devices wait."""
+    faults = faulty.Faults()
+    with tt.Daemon(tt.tree("newline"), prefix=faults.prefix) as d:
+        first = tt.connect(d.port)
+        first.sendall(b"first\n")
+        tt.until("the first row", lambda: d.rows("select count(*) from data") == [(1,)])
+        faults.set(accept_error=error)
+        waiting = [tt.connect(d.port) for _ in range(10)]
+        for s in waiting:
+            s.sendall(b"waiting\n")
+        d.wait_log("cannot accept: " + said)
+        tt.until("more tries", lambda: faults.control.errors >= 3)
+        first.sendall(b"goes on\n")
+        tt.until("the second row", lambda: d.rows("select count(*) from data") == [(2,)])
+        assert d.count("cannot accept") == 1
+        faults.clear()
+        tt.until("all rows", lambda: d.rows("select count(*) from data") == [(12,)])
+        assert d.stop() == 0
+        for s in [first, *waiting]:
+            s.close()
+
+
+def test_a_machine_without_files_left_is_waited_for():
+    no_accept(errno.ENFILE, "Too many open files in system")
+
+
+def test_a_machine_without_memory_for_sockets_is_waited_for():
+    no_accept(errno.ENOBUFS, "No buffer space")
 
 
 def test_a_reset_is_a_reason_of_its_own():
