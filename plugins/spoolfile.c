@@ -314,11 +314,18 @@ enum tt_sqlite_result
 tt_spoolfile_open(struct tt_spoolfile *f, struct tt_spool_state *state,
     struct tt_error *note, struct tt_error *err)
 {
+	char aside[TT_DBFILE_ASIDE];
 	int result;
 
 	spoolfile_close(f);
-	if (tt_spoolsalvage_finish(f->file.path, err) != 0)
+	result = tt_spoolsalvage_finish(f->file.path, aside, err);
+	if (result < 0)
 		return TT_SQLITE_FAILED;
+	if (result > 0) {
+		f->damaged = false;
+		f->state.n_aside++;
+		tt_error_set(note, "%s was damaged: it is now %s", f->file.path, aside);
+	}
 	/* Not looked at without need: to close it again would take away the locks that
 	 * a reader holds on it against other processes. */
 	if (!spoolfile_is_same(f) && tt_dbfile_check(f->file.path,

@@ -6,9 +6,11 @@
  *     |------- up ------>X    jump, farther each time     |------- up ------>
  *                        X <---- down to the damage ------|
  *
- * A row whose checksum is wrong stays behind, and its position is not believed.  PATH-new is complete before the damaged
- * file leaves its place: one that is found beside PATH is half made, and one that is
- * found alone is to be there. */
+ * A row whose checksum is wrong stays behind, and its position is not believed.
+ *
+ * PATH-new is half made.  Complete it is PATH-whole, before the damaged file and its
+ * WAL leave their place one after the other: where a crash leaves a PATH-whole, what
+ * is still at PATH may have lost its WAL, and goes. */
 #include "plugins/spoolsalvage.h"
 
 #include <errno.h>
@@ -17,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/fault.h"
 #include "plugins/dbfile.h"
 #include "plugins/spoolrow.h"
 #include "plugins/sqlfile.h"
@@ -256,21 +259,31 @@ salvage_sync(const char *path, struct tt_error *err)
 }
 
 static void
-salvage_name(char name[TT_DBFILE_ASIDE], const char *path)
+salvage_names(char name[TT_DBFILE_ASIDE], char whole[TT_DBFILE_ASIDE], const char *path)
 {
 	snprintf(name, TT_DBFILE_ASIDE, "%s-new", path);
+	snprintf(whole, TT_DBFILE_ASIDE, "%s-whole", path);
+}
+
+/* WHOLE is complete, and synced: it takes the place of PATH. */
+static int
+salvage_exchange(const char *path, const char *whole, char *aside, struct tt_error *err)
+{
+	if (tt_dbfile_set_aside(path, aside, err) != 0)
+		return -1;
+	return tt_dbfile_put_in_place(whole, path, err);
 }
 
 int
 tt_spoolsalvage(const char *path, char *aside, struct tt_spoolsalvage *found,
     struct tt_error *err)
 {
-	char name[TT_DBFILE_ASIDE];
+	char name[TT_DBFILE_ASIDE], whole[TT_DBFILE_ASIDE];
 	struct salvage s = { .old.path = path, .new.path = name, .found = found,
 		.end = found->before > 0 ? (int64_t)found->before : SALVAGE_END_OF_ALL };
 	int result;
 
-	salvage_name(name, path);
+	salvage_names(name, whole, path);
 	unlink(name);
 	salvage_open_old(&s);
 	s.failed = salvage_open_new(&s);
@@ -282,29 +295,29 @@ tt_spoolsalvage(const char *path, char *aside, struct tt_spoolsalvage *found,
 	salvage_close(&s);
 	if (result == TT_SQL_OK)
 		result = salvage_sync(name, err);
-	if (result == TT_SQL_OK && tt_dbfile_set_aside(path, aside, err) != 0)
+	(void)tt_fault("salvage.new");
+	if (result == TT_SQL_OK && tt_dbfile_put_in_place(name, whole, err) != 0)
 		result = TT_SQL_FAILED;
+	(void)tt_fault("salvage.whole");
 	if (result != TT_SQL_OK)
 		unlink(name);
-	else if (tt_dbfile_put_in_place(name, path, err) != 0)
-		result = TT_SQL_BROKEN;
+	else if (salvage_exchange(path, whole, aside, err) != 0)
+		result = TT_SQL_FAILED;
+	(void)tt_fault("salvage.done");
 	return result;
 }
 
 int
-tt_spoolsalvage_finish(const char *path, struct tt_error *err)
+tt_spoolsalvage_finish(const char *path, char *aside, struct tt_error *err)
 {
-	char name[TT_DBFILE_ASIDE], wal[TT_DBFILE_ASIDE];
+	char name[TT_DBFILE_ASIDE], whole[TT_DBFILE_ASIDE];
 
-	salvage_name(name, path);
-	if (access(name, F_OK) != 0)
+	salvage_names(name, whole, path);
+	unlink(name);
+	if (access(whole, F_OK) != 0)
 		return 0;
-	if (access(path, F_OK) == 0) {
-		unlink(name);
-		return 0;
-	}
-	/* What the damaged file had in its WAL is in the new one. */
-	snprintf(wal, sizeof wal, "%s-wal", path);
-	unlink(wal);
-	return tt_dbfile_put_in_place(name, path, err);
+	/* Meanwhile somebody may have put a file of another kind there. */
+	if (tt_dbfile_check(path, TT_SPOOLROW_APPLICATION, TT_SPOOLROW_VERSION, err) != 0)
+		return -1;
+	return salvage_exchange(path, whole, aside, err) == 0 ? 1 : -1;
 }

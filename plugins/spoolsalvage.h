@@ -15,11 +15,12 @@ struct tt_spoolsalvage {
 /* A damaged file PATH, closed, gives its place to a new one that has all that can be
  * read of it, and becomes ASIDE.  At every moment either of the two stands at PATH,
  * or tt_spoolsalvage_finish() puts the new one there.  Returns an enum tt_sql_result
- * with ERR set; nothing has changed then. */
+ * with ERR set; what had been read then stands at PATH, or will. */
 int tt_spoolsalvage(const char *path, char *aside, struct tt_spoolsalvage *s,
     struct tt_error *err);
 
-/* Ends what a crash may have left half done.  Returns 0, or -1 with ERR set. */
-int tt_spoolsalvage_finish(const char *path, struct tt_error *err);
+/* Ends what a crash may have left half done.  Returns 1 if a new file has taken the
+ * place of a damaged one, which is ASIDE; 0 if there was none; or -1 with ERR set. */
+int tt_spoolsalvage_finish(const char *path, char *aside, struct tt_error *err);
 
 #endif

@@ -333,14 +333,49 @@ END_TEST
 
 START_TEST(a_new_file_that_is_complete_takes_its_place)
 {
-	char name[128];
+	char whole[128];
 
-	snprintf(name, sizeof name, "%s-new", spool.path);
-	ck_assert_int_eq(rename(spool.path, name), 0);
+	snprintf(whole, sizeof whole, "%s-whole", spool.path);
+	ck_assert_int_eq(rename(spool.path, whole), 0);
 	spool_store(wal, "of the other", 12);
 	spool_open();
-	ck_assert_int_ne(access(name, F_OK), 0);
+	ck_assert_int_ne(access(whole, F_OK), 0);
 	ck_assert_uint_eq(spool_read_all(0, SIZE).frames, FRAMES);
+	ck_assert_uint_eq(spool_count("damaged-"), 1);
+}
+END_TEST
+
+/* The damaged one may have lost its WAL already, and what was in it. */
+START_TEST(also_where_the_damaged_one_still_stands)
+{
+	uint8_t *bytes;
+	char whole[128];
+	size_t size;
+
+	snprintf(whole, sizeof whole, "%s-whole", spool.path);
+	bytes = spool_load(spool.path, &size);
+	ck_assert_int_eq(rename(spool.path, whole), 0);
+	spool_store(spool.path, bytes, size / 2);
+	free(bytes);
+	spool_open();
+	ck_assert_int_ne(access(whole, F_OK), 0);
+	ck_assert_uint_eq(spool_read_all(0, SIZE).frames, FRAMES);
+	ck_assert_uint_eq(spool_count("damaged-"), 1);
+	ck_assert_ptr_nonnull(strstr(spool.note.text, "was damaged: it is now "));
+	ck_assert_uint_eq(spool.state.n_aside, 1);
+}
+END_TEST
+
+START_TEST(but_never_that_of_another_s_file)
+{
+	char whole[128];
+
+	snprintf(whole, sizeof whole, "%s-whole", spool.path);
+	ck_assert_int_eq(rename(spool.path, whole), 0);
+	spool_store(spool.path, "somebody's own text, long enough for a header", 45);
+	ck_assert_int_eq(spool_try_open(), TT_SQLITE_FAILED);
+	ck_assert_int_eq(access(whole, F_OK), 0);
+	ck_assert_uint_eq(spool_count("damaged-"), 0);
 }
 END_TEST
 
@@ -364,6 +399,8 @@ check_spoolsalvage_suite(void)
 	tcase_add_test(t, a_wal_of_another_file_is_no_harm);
 	tcase_add_test(t, a_new_file_that_is_half_made_goes);
 	tcase_add_test(t, a_new_file_that_is_complete_takes_its_place);
+	tcase_add_test(t, also_where_the_damaged_one_still_stands);
+	tcase_add_test(t, but_never_that_of_another_s_file);
 	suite_add_tcase(s, t);
 	return s;
 }
