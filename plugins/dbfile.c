@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/fault.h"
 #include "daemon/memory.h"
 
 /* --- what stands at the path --------------------------------------------- */
@@ -237,9 +238,12 @@ dbfile_set_aside(const char *path, bool whole, char aside[TT_DBFILE_ASIDE],
 	char shm[TT_DBFILE_ASIDE + 8];
 
 	dbfile_aside(path, aside);
-	if (dbfile_rename(path, "-wal", aside, err) != 0 ||
-	    (whole && dbfile_rename(path, "", aside, err) != 0))
+	if (dbfile_rename(path, "-wal", aside, err) != 0)
 		return -1;
+	(void)tt_fault("aside.wal");
+	if (whole && dbfile_rename(path, "", aside, err) != 0)
+		return -1;
+	(void)tt_fault("aside.all");
 	/* What maps the WAL is made anew. */
 	snprintf(shm, sizeof shm, "%s-shm", path);
 	unlink(shm);

@@ -15,6 +15,7 @@
 
 #include "config/node.h"
 #include "daemon/batch.h"
+#include "daemon/fault.h"
 #include "daemon/memory.h"
 #include "plugins/dbfile.h"
 #include "plugins/spoolrow.h"
@@ -437,6 +438,7 @@ spoolfile_write_cursors(struct tt_spoolfile *f, const struct tt_spool_write *w)
 		sqlite3_bind_text(f->remove, 1, w->removed[i], -1, SQLITE_STATIC);
 		rc = tt_sql_run(f->remove);
 	}
+	(void)tt_fault("spool.cursors");
 	return rc;
 }
 
@@ -480,7 +482,9 @@ spoolfile_trim(struct tt_spoolfile *f, const struct tt_spool_write *w,
 	if (rc != SQLITE_OK || end == 0)
 		return rc;
 	sqlite3_bind_int64(f->trim, 1, (int64_t)end);
-	return tt_sql_run(f->trim);
+	rc = tt_sql_run(f->trim);
+	(void)tt_fault("spool.trimmed");
+	return rc;
 }
 
 /* The file grows before the commit, so that the WAL can be moved into it on a full disk
@@ -537,7 +541,11 @@ spoolfile_write_all(struct tt_spoolfile *f, const struct tt_spool_write *w,
 		    .lost = state->cursors_lost });
 	if (rc == SQLITE_OK)
 		rc = spoolfile_grow(f);
-	return rc == SQLITE_OK ? tt_sql_do(&f->file, NULL, "COMMIT") : rc;
+	(void)tt_fault("spool.commit");
+	if (rc == SQLITE_OK)
+		rc = tt_sql_do(&f->file, NULL, "COMMIT");
+	(void)tt_fault("spool.committed");
+	return rc;
 }
 
 /* One transaction.  What is not OK has been rolled back, with ERR set. */

@@ -287,8 +287,10 @@ websocket_sub_confirm(struct websocket_sub *s, uint64_t position)
 	uint64_t before = s->cursor->confirmed;
 
 	tt_wscursor_confirm(s->cursor, position);
-	if (s->cursor->confirmed > before)
+	if (s->cursor->confirmed > before) {
 		websocket_sub_moves(s, tt_now(&s->thread));
+		(void)tt_fault("ws.confirmed");
+	}
 	websocket_sub_count(s);
 	if (s->finishing && websocket_sub_has_all(s))
 		websocket_sub_leave(s);
@@ -421,6 +423,7 @@ websocket_sub_write(struct websocket_sub *s)
 	if (block->used == 0)
 		return false;
 	r = tt_wsclient_write(s->client, block->data, block->used);
+	(void)tt_fault("ws.sent");
 	tt_wssender_written(&s->sender);
 	if (r != 0)
 		return false;

@@ -22,7 +22,9 @@ class Device(threading.Thread):
 
     def __init__(self, port, name, bound=None, first=0, life=0, padding=PADDING):
         super().__init__(daemon=True)
-        self.sock = tt.connect(port)
+        self.sock = None                # the daemon may just have been killed
+        with contextlib.suppress(ConnectionError):
+            self.sock = tt.connect(port)
         self.name = name
         self.life = life
         self.first = first
@@ -43,6 +45,8 @@ class Device(threading.Thread):
         return self.first + self.count
 
     def run(self):
+        if self.sock is None:
+            return
         with contextlib.suppress(OSError):
             self.talk()
         self.sock.close()

@@ -1,23 +1,38 @@
 #!/usr/bin/python3
 """Killed at each of the places that the daemon names: what was acknowledged is there,
 no number is used twice.  Only where they were built: --enable-fault-points."""
+import contextlib
 import os
+import shutil
 import signal
+import sqlite3
 
 import device
 import tt
+from lives import Lives
 
-PLACES = ("db.commit", "db.committed", "ids.written", "ids.taken")
+DATABASE = ("db.commit", "db.committed", "ids.written", "ids.taken")
+SPOOL = ("spool.trimmed", "spool.cursors", "spool.commit", "spool.committed", "ws.sent", "ws.confirmed")
+SALVAGE = ("salvage.new", "salvage.whole", "aside.wal", "aside.all", "salvage.done")
+NAME = "WebsocketMasterThread.spool"
+
+
+def needs_fault_points():
+    if not os.environ.get("FAULT_POINTS"):
+        raise tt.Skip("built without --enable-fault-points")
+
+
+def killed_at(place, time=1):
+    return {"TT_FAULT_POINTS": "%s:kill:%d" % (place, time)}
 
 
 def test_a_kill_at_each_place_loses_nothing_acknowledged():
-    if not os.environ.get("FAULT_POINTS"):
-        raise tt.Skip("built without --enable-fault-points")
+    needs_fault_points()
     text = tt.tree(connection="ack: count64\n      ack_interval: 1ms", processor="", database="path: x.db, linger: 0s")
-    for place in PLACES:
+    for place in DATABASE:
         home, devices, first = tt.directory(), [], {"a": 0, "b": 0}
         for life, time in enumerate((1, 2, 5, 0)):
-            point = {"TT_FAULT_POINTS": "%s:kill:%d" % (place, time)} if time else {}
+            point = killed_at(place, time) if time else {}
             with tt.Daemon(text, directory=home, env=point, ready=False) as d:
                 tt.until("ready, or an end", lambda d=d: d.process.poll() is not None or d.notify.has("READY=1"))
                 if d.process.poll() is None:
@@ -35,6 +50,79 @@ def test_a_kill_at_each_place_loses_nothing_acknowledged():
         for x in devices:
             device.check(x, have.get((x.name, x.life), []), place)
         assert all(n >= 200 for n in first.values()), first
+
+
+def spool_tree(dest):
+    return tt.tree(connection="ack: count64\n      ack_interval: 1ms", urls=[dest.url], database="",
+                   sub="batch: newline, backoff: 10ms..50ms")
+
+
+def last_life(lives, text, home, dest):
+    """All that was acknowledged arrives, and is trimmed: the sums are right."""
+    dest.set("good")
+    with tt.Daemon(text, directory=home) as d:
+        lives.begin(d.port, bound=200)
+        lives.end()
+        assert all(x.count == 200 for x in lives.now), [x.count for x in lives.now]
+        tt.until("all that was acknowledged at the destination", lambda: lives.is_whole(dest))
+        tt.until("an empty spool", lambda: d.rows("select count(*) from spool", NAME) == [(0,)])
+        assert d.stop() == 0, d.lines[-5:]
+        last = d.last.check()
+        assert last.frames("DataProcessorThread", "up", "in") == 200 * len(lives.now)
+        assert last.frames("WebsocketMasterThread", "in", "in") == 200 * len(lives.now)
+        assert last.sum("dropped_frames_total") == 0
+    lives.check_destination(dest)
+
+
+def test_nor_does_one_at_each_place_of_the_spool_and_of_the_websocket():
+    needs_fault_points()
+    for place in SPOOL:
+        lives, home = Lives(1, ["a", "b"]), tt.directory()
+        with tt.Destination("away") as dest:
+            text = spool_tree(dest)
+            for time in (1, 2, 4):
+                with tt.Daemon(text, directory=home, env=killed_at(place, time)) as d:
+                    lives.begin(d.port)
+                    tt.until("counts, or the end", lambda: d.process.poll() is not None or
+                             sum(x.count for x in lives.now) > 300)
+                    dest.set("good")
+                    assert d.wait() == -signal.SIGKILL, (place, time)
+                    lives.end()
+                dest.set("away")
+            last_life(lives, text, home, dest)
+
+
+def make_a_cursor_wrong(path):
+    """All else in the spool can be read, and stays in its WAL."""
+    kept = tt.directory()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("pragma wal_autocheckpoint=0")
+        assert db.execute("update cursor set checksum = checksum + 1").rowcount == 1
+        db.commit()
+        for end in ("", "-wal"):
+            shutil.copy(path + end, os.path.join(kept, "spool" + end))
+    for end in ("", "-wal"):
+        shutil.copy(os.path.join(kept, "spool" + end), path + end)
+    assert os.path.getsize(path + "-wal") > 100000
+
+
+def test_nor_does_one_while_damage_is_set_aside():
+    needs_fault_points()
+    for place in SALVAGE:
+        lives, home = Lives(2, ["a", "b"]), tt.directory()
+        with tt.Destination("away") as dest:
+            text = spool_tree(dest)
+            with tt.Daemon(text, directory=home) as d:
+                lives.begin(d.port)
+                lives.run_to(1000, d)
+                d.kill()
+                lives.end()
+            make_a_cursor_wrong(os.path.join(home, NAME))
+            with tt.Daemon(text, directory=home, env=killed_at(place), ready=False) as d:
+                assert d.wait() == -signal.SIGKILL, place
+            last_life(lives, text, home, dest)
+            assert len([n for n in os.listdir(home) if ".damaged-" in n]) >= 1
+            assert not [n for n in os.listdir(home) if n.endswith(("-new", "-whole"))]
 
 
 if __name__ == "__main__":
