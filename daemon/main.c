@@ -20,7 +20,6 @@
 #include "config/show.h"
 #include "config/sources.h"
 #include "daemon/log.h"
-#include "daemon/notify.h"
 #include "daemon/stats.h"
 #include "daemon/status.h"
 #include "daemon/tree.h"
@@ -107,7 +106,6 @@ main_ready(struct tt_tree *tree)
 	tt_log(TT_LOG_NOTICE, NULL, "ready: %u nodes of %s", tree->doc->n_nodes,
 	    tree->doc->file);
 	tt_status_phase(tree->shown);
-	tt_notify_ready();
 }
 
 static void
@@ -189,7 +187,10 @@ main_run(const struct tt_document *doc)
 	}
 	tree->ready = main_ready;
 	tree->ended = main_ended;
-	tt_status_create(tree);
+	if (tt_status_create(tree) == NULL) {
+		tt_log(TT_LOG_ERROR, NULL, "no memory for the status");
+		return EXIT_FAILURE;
+	}
 	for (i = 0; i < 4; i++) {
 		events[i] = evsignal_new(tree->main->base, signals[i].number,
 		    signals[i].callback, tree);

@@ -36,6 +36,7 @@ struct tt_status {
 	int64_t stopped_at;		/* ns of CLOCK_MONOTONIC, 0 before */
 	int64_t sent_at;
 	char sent[768];
+	bool ready, stopping;		/* to be told: systemd did not read */
 
 	pthread_mutex_t mutex;		/* for what follows */
 	bool told;			/* a message to the main worker is under way */
@@ -193,30 +194,42 @@ status_start_timer(struct tt_status *status, int64_t ns)
 		status->timer_on = true;
 }
 
+/* What systemd must not miss.  False: it did not read, which is tried again. */
+static bool
+status_tell(struct tt_status *status)
+{
+	status->ready = status->ready && !tt_notify_ready();
+	status->stopping = !status->ready && status->stopping && !tt_notify_stopping();
+	return !status->ready && !status->stopping;
+}
+
 /* Sends what is new, and looks again as long as that may change by itself. */
 static void
 status_look(struct tt_status *status)
 {
 	int64_t now = status_now(), extends = status_extends(status, now);
 	char text[sizeof status->sent];
-	bool troubled;
+	bool again;
 
 	if (status->sent_at != 0 && now - status->sent_at < STATUS_SECOND) {
 		status_start_timer(status, STATUS_SECOND - (now - status->sent_at));
 		return;
 	}
 	status_write(status, now, text, sizeof text);
+	again = false;
 	if (strcmp(text, status->sent) != 0) {
-		strcpy(status->sent, text);
-		tt_notify_status("%s", text);
 		status->sent_at = now;
+		again = !tt_notify_status("%s", text);
+		if (!again)
+			strcpy(status->sent, text);
 	}
+	again |= !status_tell(status);
 	if (extends > 0)
 		tt_notify_extend(extends / 1000);
 	pthread_mutex_lock(&status->mutex);
-	troubled = status->n_troubles > 0;
+	again |= status->n_troubles > 0;
 	pthread_mutex_unlock(&status->mutex);
-	if (troubled || extends > 0)
+	if (again || extends > 0)
 		status_start_timer(status, STATUS_SECOND);
 }
 
@@ -282,9 +295,10 @@ tt_status_phase(struct tt_status *status)
 		return;
 	if (status->stopped_at == 0 && status->tree->phase > TT_READY) {
 		status->stopped_at = status_now();
-		tt_notify_stopping();
+		status->stopping = true;
 	}
 	status->phase = status->tree->phase;
+	status->ready |= status->phase == TT_READY;
 	status->sent_at = 0;		/* not later, even if one was sent just now */
 	status_look(status);
 }

@@ -2,6 +2,7 @@
  *
  * STATUS is one line: what the daemon does, and what troubles it, the oldest first.
  * It is sent when it changes, once a second at most; nothing runs while all is well.
+ * READY and STOPPING are sent again until systemd takes them.
  * While the daemon starts or stops systemd is also asked for more time, again and
  * again: beyond the end that the stop has, it is not. */
 #ifndef TT_DAEMON_STATUS_H
@@ -12,7 +13,7 @@ struct tt_tree;
 struct tt_status;
 
 /* Shows TREE, which has been created and not yet started, from now on, and stores
- * itself in tree->shown.  NULL: no memory, nothing is shown. */
+ * itself in tree->shown.  NULL: no memory. */
 struct tt_status *tt_status_create(struct tt_tree *tree);
 void tt_status_destroy(struct tt_status *status);
 

@@ -76,12 +76,41 @@ START_TEST(a_long_status_is_cut)
 }
 END_TEST
 
+START_TEST(a_full_socket_is_not_waited_for)
+{
+	unsigned n = 0;
+
+	while (tt_notify_extend(1))
+		ck_assert_uint_lt(++n, 100000);
+	ck_assert(!tt_notify_ready());
+	ck_assert(!tt_notify_status("running"));
+	ck_assert_str_eq(notify_got(), "EXTEND_TIMEOUT_USEC=1");
+	ck_assert(tt_notify_ready());
+	while (n-- > 1)
+		notify_got();
+	ck_assert_str_eq(notify_got(), "READY=1");
+}
+END_TEST
+
 START_TEST(without_systemd_nothing_happens)
 {
-	unsetenv("NOTIFY_SOCKET");
-	tt_notify_ready();
-	tt_notify_status("nobody listens");
-	tt_notify_stopping();
+	static const char *const names[] = { NULL, "", "@", "/", "relative",
+		"@nobody-listens", "/nonexistent/notify" };
+	char too_long[200];
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		unsetenv("NOTIFY_SOCKET");
+		if (names[i] != NULL)
+			setenv("NOTIFY_SOCKET", names[i], 1);
+		ck_assert(tt_notify_ready());
+		ck_assert(tt_notify_status("nobody listens"));
+		ck_assert(tt_notify_stopping());
+	}
+	memset(too_long, 'x', sizeof too_long - 1);
+	too_long[0] = '/';
+	too_long[sizeof too_long - 1] = '\0';
+	setenv("NOTIFY_SOCKET", too_long, 1);
+	ck_assert(tt_notify_ready());
 	ck_assert_int_lt(recv(notify_socket, (char[1]){ 0 }, 1, MSG_DONTWAIT), 0);
 }
 END_TEST
@@ -96,6 +125,7 @@ check_notify_suite(void)
 	tcase_add_test(tcase, ready_and_stopping_are_told);
 	tcase_add_test(tcase, a_status_is_one_assignment_whatever_is_in_it);
 	tcase_add_test(tcase, a_long_status_is_cut);
+	tcase_add_test(tcase, a_full_socket_is_not_waited_for);
 	tcase_add_test(tcase, without_systemd_nothing_happens);
 	suite_add_tcase(suite, tcase);
 	return suite;

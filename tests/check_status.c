@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/notify.h"
 #include "daemon/status.h"
 #include "daemon/tree.h"
 #include "tests/machine.h"
@@ -17,7 +18,7 @@ static int status_socket;
 static char status_shown[2048];		/* the last STATUS */
 static unsigned status_lines;		/* how many there were */
 static long long status_extended;	/* the last EXTEND_TIMEOUT_USEC, or 0 */
-static bool status_stopping;
+static bool status_ready, status_stopping;
 
 static void
 status_setup(void)
@@ -35,7 +36,7 @@ status_setup(void)
 	status_shown[0] = '\0';
 	status_lines = 0;
 	status_extended = 0;
-	status_stopping = false;
+	status_ready = status_stopping = false;
 }
 
 static void
@@ -60,8 +61,8 @@ status_read(void)
 			status_lines++;
 		}
 		sscanf(message, "EXTEND_TIMEOUT_USEC=%lld", &status_extended);
-		if (strcmp(message, "STOPPING=1") == 0)
-			status_stopping = true;
+		status_ready |= strcmp(message, "READY=1") == 0;
+		status_stopping |= strcmp(message, "STOPPING=1") == 0;
 	}
 }
 
@@ -179,6 +180,30 @@ START_TEST(never_beyond_the_end_that_the_stop_has)
 }
 END_TEST
 
+/* Nobody reads: what systemd must know is sent again. */
+START_TEST(what_systemd_did_not_read_comes_again)
+{
+	while (tt_notify_extend(1))
+		continue;
+	machine_make("stop_timeout: 10s", STATUS_TREE);
+	ck_assert_ptr_nonnull(tt_status_create(machine.tree));
+	tt_tree_start(machine.tree);
+	machine_until(machine.ready);
+	status_read();
+	ck_assert(!status_ready);
+	machine_until(status_shows("running, 6 nodes") && status_ready);
+	ck_assert(!status_stopping);
+	while (tt_notify_extend(1))
+		continue;
+	tt_tree_stop(machine.tree);
+	tt_status_phase(machine.tree->shown);
+	status_read();
+	ck_assert(!status_stopping);
+	machine_until((status_read(), status_stopping));
+	status_end();
+}
+END_TEST
+
 static void *
 status_say_often(void *arg)
 {
@@ -226,6 +251,7 @@ check_status_suite(void)
 	tcase_add_test(tcase, the_oldest_come_first_and_of_many_only_the_number);
 	tcase_add_test(tcase, more_time_is_asked_for_while_it_starts_and_stops);
 	tcase_add_test(tcase, never_beyond_the_end_that_the_stop_has);
+	tcase_add_test(tcase, what_systemd_did_not_read_comes_again);
 	tcase_add_test(tcase, it_may_be_said_from_any_os_thread);
 	tcase_add_test(tcase, without_anybody_to_show_it_to_nothing_happens);
 	suite_add_tcase(suite, tcase);

@@ -3,9 +3,11 @@
 
 Where none can be had (not root, no systemd-container) the other tests still play
 systemd's end of NOTIFY_SOCKET; this one then says that it was skipped."""
+import contextlib
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 
@@ -45,6 +47,29 @@ def test_the_unit_verifies():
             f.write(text)
         r = analyze("verify", path)
         assert r.returncode == 0 and r.stdout + r.stderr == "", r.stdout + r.stderr
+
+
+def test_one_that_does_not_read_holds_nothing_up():
+    path = os.path.join(tt.directory(), "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as other:
+        systemd.bind(path)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                other.sendto(b"of another program", path)
+        with tt.Daemon(tt.tree(connection="ack: line"), env={"NOTIFY_SOCKET": path}, ready=False) as d:
+            assert tt.send_and_close(d.port, b"one\ntwo\n").endswith(b"ACK 2\n")
+            assert len(d.rows("select 1 from data")) == 2
+            # Later it reads, and has missed nothing that matters.
+            systemd.settimeout(tt.DEADLINE)
+            had = []
+            while "READY=1" not in had:
+                had.append(systemd.recv(4096).decode())
+            assert [m for m in had if m.startswith("STATUS=running")], had
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    other.sendto(b"of another program", path)
+            assert d.stop() == 0
 
 
 def installed(c):

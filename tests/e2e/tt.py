@@ -64,8 +64,7 @@ def run(*args, **more):
 # --- the daemon --------------------------------------------------------------
 
 class Notify:
-    """systemd's end of NOTIFY_SOCKET.  It reads all the time, as systemd does: a full
-    socket would hold the daemon up."""
+    """systemd's end of NOTIFY_SOCKET.  It reads all the time, as systemd does."""
 
     def __init__(self, path):
         self.path = path
@@ -159,7 +158,7 @@ class Daemon:
         self.notify = Notify(socket_path)
         self.lines = []
         environment = {k: v for k, v in os.environ.items() if k not in ("JOURNAL_STREAM", "STATE_DIRECTORY")}
-        environment.update(NOTIFY_SOCKET=socket_path, **(env or {}))
+        environment.update({"NOTIFY_SOCKET": socket_path, **(env or {})})
         # Should this program be killed, the daemon goes with it.
         prefix = ["setpriv", "--pdeathsig", "KILL", *prefix]
         self.process = subprocess.Popen([*prefix, DAEMON, "-c", self.file, *args], env=environment,
