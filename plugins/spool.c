@@ -10,6 +10,7 @@
 #include "plugins/spool.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -30,6 +31,7 @@
 #define SPOOL_BACKOFF_MAX 5000000000
 #define SPOOL_REFUSED 1000		/* refused frames that wait to be written */
 #define SPOOL_BROKEN 5			/* times that the file breaks in a row */
+#define SPOOL_SOUND UINT_MAX
 
 static const char *const spool_when_full[] = { "block", "drop_oldest", NULL };
 
@@ -100,7 +102,8 @@ struct tt_spool {
 	struct tt_spool_state state;
 	struct spool_saved *saved;
 	struct tt_timer linger, retry;
-	bool replace;			/* the file is damaged */
+	unsigned damaged;		/* the file before which so many were set aside */
+					/* is damaged; SPOOL_SOUND: none */
 	bool is_open, busy, complete, hurry, closing;
 	bool in_use;			/* there are rows: it was said */
 	bool full;			/* it was said */
@@ -390,13 +393,20 @@ spool_is_due(struct tt_spool *s, int64_t *at)
 	return false;
 }
 
+static bool
+spool_is_damaged(const struct tt_spool *s)
+{
+	return s->damaged == s->state.n_aside;
+}
+
 /* True if there is something else to be written. */
 static bool
 spool_has_news(const struct tt_spool *s)
 {
 	uint64_t least = tt_wslog_least(s->log);
 
-	if (s->n_refused > 0 || s->replace)
+	/* What has failed is tried until it works. */
+	if (s->n_refused > 0 || spool_is_damaged(s) || s->backoff > 0)
 		return true;
 	if (s->state.first == s->state.next)
 		return false;
@@ -431,8 +441,7 @@ tt_spool_look(struct tt_spool *s, bool hurry)
 	spool_gather_cursors(s, j);
 	spool_gather_refused(s, j);
 	spool_gather_drops(s, j);
-	j->write.replace = s->replace;
-	s->replace = false;
+	j->write.replace = spool_is_damaged(s);
 	spool_submit(s, j);
 }
 
@@ -510,6 +519,7 @@ spool_job_finished(struct tt_job *job)
 	enum spool_what what = j->what;
 
 	s->busy = false;
+	s->state.n_aside = j->state.n_aside;
 	if (j->result != TT_SQLITE_OK)
 		spool_keep_refused(s, j);
 	if (j->note.text[0] != '\0')
@@ -551,13 +561,14 @@ spool_retry(struct tt_timer *timer)
 
 /* --- the rest ------------------------------------------------------------ */
 
-/* The reader met damage: the next write sets the file aside. */
+/* The reader met damage: the next write sets the file aside, if none that is under way
+ * does. */
 static void
 spool_damaged(void *arg)
 {
 	struct tt_spool *s = arg;
 
-	s->replace = true;
+	s->damaged = s->state.n_aside;
 	tt_spool_look(s, false);
 }
 
@@ -688,12 +699,14 @@ tt_spool_open(struct tt_thread *self, struct tt_wslog *log,
 	s->log = log;
 	s->config = config;
 	s->events = events;
+	s->damaged = SPOOL_SOUND;
 	s->disk = tt_xcalloc(1, sizeof *s->disk);
 	s->disk->refs = 1;
 	s->disk->path = tt_xstrdup(path);
 	s->disk->file = tt_spoolfile_create(s->disk->path);
 	s->writer = tt_offload_create(self->worker, "spool");
-	s->reader = tt_spoolread_create(self, log, path, events->read, spool_damaged, s);
+	s->reader = tt_spoolread_create(self, log, path, events->read, spool_damaged, s,
+	    &s->state.n_aside);
 	tt_timer_init(&s->linger, self, spool_lingered);
 	tt_timer_init(&s->retry, self, spool_retry);
 	spool_submit(s, spool_job(s, SPOOL_OPEN));

@@ -28,6 +28,7 @@ struct spoolread_job {
 	struct tt_spoolread *spool;
 	struct tt_wscursor *cursor;
 	unsigned generation;
+	unsigned n_aside;		/* when it was submitted */
 	uint64_t position;
 	uint64_t memory;		/* where the log in memory began */
 	struct tt_spool_block block;
@@ -48,6 +49,7 @@ struct tt_spoolread {
 	void (*read)(struct tt_thread *self, struct tt_wscursor *c);
 	void (*damaged)(void *arg);
 	void *arg;
+	const unsigned *n_aside;
 	struct spoolread_disk *disk;
 	struct tt_offload *offload;
 	struct spoolread_node *nodes;
@@ -217,7 +219,7 @@ spoolread_pause(struct tt_spoolread *r, struct spoolread_job *j)
 
 	tt_log(TT_LOG_WARNING, tt_info(r->self, info, sizeof info),
 	    "%s; it is tried again until it works", j->err.text);
-	if (j->result == TT_SQLITE_FAILED)
+	if (j->result == TT_SQLITE_FAILED && j->n_aside == *r->n_aside)
 		r->damaged(r->arg);
 	j->job.next = r->failed;
 	r->failed = &j->job;
@@ -243,6 +245,13 @@ spoolread_finished(struct tt_job *job)
 }
 
 static void
+spoolread_submit(struct tt_spoolread *r, struct spoolread_job *j)
+{
+	j->n_aside = *r->n_aside;
+	tt_offload_submit(r->offload, &j->job);
+}
+
+static void
 spoolread_again(struct tt_timer *timer)
 {
 	struct tt_spoolread *r = (struct tt_spoolread *)(void *)((char *)timer -
@@ -251,7 +260,7 @@ spoolread_again(struct tt_timer *timer)
 
 	while ((job = r->failed) != NULL) {
 		r->failed = job->next;
-		tt_offload_submit(r->offload, job);
+		spoolread_submit(r, (struct spoolread_job *)job);
 	}
 }
 
@@ -270,13 +279,13 @@ tt_spoolread_ask(struct tt_spoolread *r, struct tt_wscursor *c)
 	    tt_wslog_entry(r->log, r->log->head)->first;
 	j->job.run = spoolread_run;
 	j->job.finished = spoolread_finished;
-	tt_offload_submit(r->offload, &j->job);
+	spoolread_submit(r, j);
 }
 
 struct tt_spoolread *
 tt_spoolread_create(struct tt_thread *self, struct tt_wslog *log, const char *path,
     void (*read)(struct tt_thread *self, struct tt_wscursor *c),
-    void (*damaged)(void *arg), void *arg)
+    void (*damaged)(void *arg), void *arg, const unsigned *n_aside)
 {
 	struct tt_spoolread *r = tt_xcalloc(1, sizeof *r);
 
@@ -285,6 +294,7 @@ tt_spoolread_create(struct tt_thread *self, struct tt_wslog *log, const char *pa
 	r->read = read;
 	r->damaged = damaged;
 	r->arg = arg;
+	r->n_aside = n_aside;
 	r->memory.limit = INT64_MAX;
 	r->disk = tt_xcalloc(1, sizeof *r->disk);
 	r->disk->refs = 1;

@@ -12,10 +12,11 @@ struct tt_spoolread;
 
 /* Reads for the cursors of LOG, which is SELF's, from the file PATH.  READ is called
  * each time that something has been read for one, DAMAGED with ARG
- * where the file turns out to be. */
+ * where the file turns out to be.  *N_ASIDE counts the files that were set aside: what
+ * was read before that changed says nothing of the file that is there now. */
 struct tt_spoolread *tt_spoolread_create(struct tt_thread *self, struct tt_wslog *log,
     const char *path, void (*read)(struct tt_thread *self, struct tt_wscursor *c),
-    void (*damaged)(void *arg), void *arg);
+    void (*damaged)(void *arg), void *arg, const unsigned *n_aside);
 
 /* C's log calls its starved(): reads from c->read_next on, and answers with
  * tt_wscursor_feed(), and READ. */

@@ -297,9 +297,7 @@ def test_a_damaged_spool_keeps_nobody_from_starting():
             size = os.path.getsize(path)
             with open(path, "r+b") as f:
                 if how == "flip":
-                    for at in range(8192 * 20, size, 8192 * 40):
-                        f.seek(at)
-                        f.write(b"\xff" * 64)
+                    flip(path)
                 elif how == "cut":
                     f.truncate(size // 2)
                 else:
@@ -317,6 +315,50 @@ def test_a_damaged_spool_keeps_nobody_from_starting():
                     assert d.find("damaged") and len(damaged(directory)) == 1, d.lines
                     assert len(dest.payloads) > 2000, "%s: %d frames were kept" % (how, len(dest.payloads))
                 assert d.stop() == 0
+
+
+def flip(path):
+    with open(path, "r+b") as f:
+        for at in range(8192 * 20, os.path.getsize(path), 8192 * 40):
+            f.seek(at)
+            f.write(b"\xff" * 64)
+
+
+def test_damage_that_several_readers_meet_is_set_aside_once():
+    directory = tt.directory()
+    with tt.Destination("away") as one, tt.Destination("away") as two:
+        text = tree(one.url, two.url, sub="backoff: 50ms..200ms")
+        with tt.Daemon(text, directory=directory) as d:
+            sent = frames(20000)
+            send(d, sent)
+            assert d.stop() == 0
+        flip(os.path.join(directory, SPOOL))
+        one.set("good")
+        two.set("good")
+        with tt.Daemon(text, directory=directory) as d:
+            d.wait_log("it is now")
+            more = frames(100, start=20000)
+            send(d, more)
+            for dest in (one, two):
+                tt.until("the last", lambda dest=dest: more[-1] in dest.payloads)
+                assert set(dest.payloads) <= set(sent + more), "what was never sent"
+            d.wait_log("no frame waits in")
+            assert d.stop() == 0
+            d.last.check()
+            assert d.count("it is now") == 1 and len(damaged(d.dir)) == 1, d.lines
+
+
+def test_damage_is_set_aside_though_nobody_sends():
+    with tt.Destination("away") as dest, tt.Daemon(tree(dest.url, sub="backoff: 50ms..200ms")) as d:
+        sent = frames(20000)
+        send(d, sent)
+        flip(d.path(SPOOL))
+        dest.set("good")
+        came(dest, sent)                # from memory
+        d.wait_log("it is now")
+        d.wait_log("no frame waits in")
+        assert d.stop() == 0
+        d.last.check()
 
 
 def test_another_s_file_is_left_alone():
