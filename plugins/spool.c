@@ -25,7 +25,8 @@
 #include "plugins/spoolread.h"
 
 #define SPOOL_LINGER 50000000		/* ns until what is not confirmed is written */
-#define SPOOL_COMMIT (8 << 20)		/* bytes of one write */
+#define SPOOL_COMMIT (8 << 20)		/* bytes of one write, where there is room */
+#define SPOOL_COMMIT_LEAST (64 << 10)
 #define SPOOL_PACE 1000000000		/* ns between writes of cursors alone */
 #define SPOOL_BACKOFF 100000000		/* ns before the first retry */
 #define SPOOL_BACKOFF_MAX 5000000000
@@ -102,6 +103,7 @@ struct tt_spool {
 	struct tt_spool_state state;
 	struct spool_saved *saved;
 	struct tt_timer linger, retry;
+	int64_t commit;			/* bytes of the next write */
 	unsigned damaged;		/* the file before which so many were set aside */
 					/* is damaged; SPOOL_SOUND: none */
 	bool is_open, busy, complete, hurry, closing;
@@ -291,7 +293,7 @@ spool_gather(struct tt_spool *s, struct spool_job *j)
 	int64_t bytes = 0;
 
 	j->end = s->log->stored;
-	for (uint64_t i = s->log->done; i != s->log->tail && bytes < SPOOL_COMMIT; i++) {
+	for (uint64_t i = s->log->done; i != s->log->tail && bytes < s->commit; i++) {
 		struct tt_wsentry *e = tt_wslog_entry(s->log, i);
 
 		j->end = e->first + e->n;
@@ -511,6 +513,19 @@ spool_keep_refused(struct tt_spool *s, struct spool_job *j)
 		s->refused[s->n_refused++] = j->refused[--j->write.n_refused];
 }
 
+/* Where a write finds no room a smaller one may: the next has half the bytes.  They
+ * grow again as writes succeed. */
+static void
+spool_set_commit(struct tt_spool *s, const struct spool_job *j)
+{
+	if (j->write.n_rows == 0)
+		return;
+	if (j->result == TT_SQLITE_LATER && s->commit > SPOOL_COMMIT_LEAST)
+		s->commit /= 2;
+	else if (j->result == TT_SQLITE_OK && s->commit < SPOOL_COMMIT)
+		s->commit *= 2;
+}
+
 static void
 spool_job_finished(struct tt_job *job)
 {
@@ -520,6 +535,7 @@ spool_job_finished(struct tt_job *job)
 
 	s->busy = false;
 	s->state.n_aside = j->state.n_aside;
+	spool_set_commit(s, j);
 	if (j->result != TT_SQLITE_OK)
 		spool_keep_refused(s, j);
 	if (j->note.text[0] != '\0')
@@ -699,6 +715,7 @@ tt_spool_open(struct tt_thread *self, struct tt_wslog *log,
 	s->log = log;
 	s->config = config;
 	s->events = events;
+	s->commit = SPOOL_COMMIT;
 	s->damaged = SPOOL_SOUND;
 	s->disk = tt_xcalloc(1, sizeof *s->disk);
 	s->disk->refs = 1;

@@ -10,6 +10,8 @@ import sqlite3
 import time
 
 import tt
+from device import Device
+from faulty import disk, fill
 
 SPOOL = "WebsocketMasterThread.spool"
 
@@ -357,6 +359,28 @@ def test_damage_is_set_aside_though_nobody_sends():
         came(dest, sent)                # from memory
         d.wait_log("it is now")
         d.wait_log("no frame waits in")
+        assert d.stop() == 0
+        d.last.check()
+
+
+def test_on_a_disk_that_is_nearly_full_smaller_writes_go_on():
+    with disk("8m") as at, tt.Destination("away") as dest, \
+            tt.Daemon(tt.tree(connection="ack: count64", urls=[dest.url], master="spool: {path: %s/x.spool}" % at,
+                              sub="batch: newline, backoff: 50ms..200ms", database="")) as d:
+        full = fill(at)
+        devices = [Device(d.port, "d%d" % i, bound=4000) for i in range(7)]
+        d.wait_log("it is tried again until it works")
+        tt.until("all of it in memory", lambda: d.stats().waiting("MasterThread/WebsocketMasterThread", "in") == 28000)
+        # There is not room for all of it.
+        os.truncate(full, os.path.getsize(full) - (4 << 20))
+        tt.until("some are acknowledged", lambda: any(x.count for x in devices))
+        assert 0 < spooled(at, "select sum(n) from spool", "x.spool")[0][0] < 28000
+        os.unlink(full)
+        for x in devices:
+            x.join(tt.DEADLINE)
+            assert x.count == 4000
+        dest.set("good")
+        tt.until("all of it", lambda: sum(p.count(b"\n") for p in dest.payloads) >= 28000)
         assert d.stop() == 0
         d.last.check()
 
