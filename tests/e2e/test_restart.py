@@ -9,6 +9,7 @@ import time
 
 import tt
 
+SPOOL = "WebsocketMasterThread.spool"
 FOREVER = "restart: {max: 100, within: 30d, backoff: 10ms..50ms}"
 
 
@@ -22,6 +23,11 @@ def spoil(d, name="x.db"):
 def block(d, name="x.db"):
     """The file is no use to the running daemon, nor when it looks again."""
     spoil(d, name)
+    move_away(d, name)
+
+
+def move_away(d, name):
+    """A directory is in its place, which no file of the daemon may be."""
     for end in ("", "-wal", "-shm"):
         if os.path.exists(d.path(name + end)):
             os.rename(d.path(name + end), d.path("kept-" + name + end))
@@ -228,6 +234,68 @@ MasterThread:
         # What waited in the queue of the database that failed came with it.
         assert d.rows("select cast(payload as text) from data where connection = 1 order by seq") == \
             [(str(i),) for i in range(11, 21)]
+
+
+def spool_tree(dest, restart):
+    return tt.tree(connection="ack: line\n      ack_timeout: 500ms", urls=[dest.url], database="", master=restart,
+                   sub="batch: newline, backoff: 10ms..50ms")
+
+
+def arrived(dest):
+    return [int(i) for i in b"".join(dest.payloads).split()]
+
+
+def test_a_spool_that_breaks_is_opened_again_and_loses_nothing():
+    with tt.Destination("away") as dest, tt.Daemon(spool_tree(dest, FOREVER)) as d:
+        device = Device(d)
+        device.send(1, 1000)
+        device.wait_safe(1000)                  # in the spool
+        move_away(d, SPOOL)
+        device.send(1001, 1000)
+        tt.until("restarts", lambda: restarts(d.stats(), "WebsocketMasterThread") >= 3)
+        assert device.safe == 1000
+        assert d.find("WebsocketMasterThread: .*" + SPOOL + ": a directory, not a file"), "why it failed"
+        mend(d, SPOOL)
+        device.wait_safe(2000)
+        assert d.find("WebsocketMasterThread: restarted, ")
+        dest.set("good")
+        device.send(2001, 1000)
+        device.wait_safe(3000)
+        tt.until("all at the destination", lambda: len(arrived(dest)) >= 3000)
+        assert arrived(dest) == list(range(1, 3001))
+        device.close()
+        assert d.stop() == 0
+        d.last.check()
+        assert d.last.dropped() == 0
+        assert d.last.frames("WebsocketMasterThread", "in", "out") == 3000
+
+
+def test_a_spool_that_stays_broken_ends_it_with_1_and_is_kept():
+    with tt.Destination("away") as dest, \
+            tt.Daemon(spool_tree(dest, "restart: {max: 2, backoff: 10ms..20ms}")) as d:
+        device = Device(d)
+        device.send(1, 500)
+        device.wait_safe(500)
+        move_away(d, SPOOL)
+        device.send(501, 500)
+        assert d.wait() == 1
+        device.close()
+        assert device.safe == 500
+        assert d.find("WebsocketMasterThread: given up: failed 3 times within 60s; the daemon ends")
+        stats = d._stats_after(0).check()
+        assert restarts(stats, "WebsocketMasterThread") == 2
+        assert stats.dropped(node="WebsocketMasterThread") == 500
+        mend(d, SPOOL)
+        dest.set("good")
+        with tt.Daemon(spool_tree(dest, ""), directory=d.dir) as again:
+            device = Device(again)
+            device.send(501, 500)
+            device.wait_safe(500)
+            tt.until("all at the destination", lambda: len(arrived(dest)) >= 1000)
+            device.close()
+            assert again.stop() == 0
+            again.last.check()
+        assert arrived(dest) == list(range(1, 1001))
 
 
 def test_a_stop_while_it_rests_drains_it():
