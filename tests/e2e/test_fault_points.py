@@ -92,36 +92,50 @@ def test_nor_does_one_at_each_place_of_the_spool_and_of_the_websocket():
             last_life(lives, text, home, dest)
 
 
-def make_a_cursor_wrong(path):
-    """All else in the spool can be read, and stays in its WAL."""
-    kept = tt.directory()
-    with contextlib.closing(sqlite3.connect(path)) as db:
+def insert_a_row_that_is_wrong(path):
+    """Where the daemon will write its next: it finds the file damaged then."""
+    with contextlib.closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as db:
         db.execute("pragma wal_autocheckpoint=0")
-        assert db.execute("update cursor set checksum = checksum + 1").rowcount == 1
-        db.commit()
-        for end in ("", "-wal"):
-            shutil.copy(path + end, os.path.join(kept, "spool" + end))
-    for end in ("", "-wal"):
-        shutil.copy(os.path.join(kept, "spool" + end), path + end)
-    assert os.path.getsize(path + "-wal") > 100000
+        db.execute("begin immediate")
+        columns = "n, checksum, channel, connection, seq, received_at, node, peer, local, lengths, payload"
+        assert db.execute("insert into spool(position, %s) select (select next from meta), %s from spool limit 1" %
+                          (columns, columns)).rowcount == 1
+        db.execute("commit")
+
+
+def rows_without_the_wal(path):
+    alone = os.path.join(tt.directory(), NAME)
+    shutil.copy(path, alone)
+    return tt.rows(alone, "select count(*) from spool")[0][0]
 
 
 def test_nor_does_one_while_damage_is_set_aside():
     needs_fault_points()
     for place in SALVAGE:
         lives, home = Lives(2, ["a", "b"]), tt.directory()
+        path = os.path.join(home, NAME)
         with tt.Destination("away") as dest:
             text = spool_tree(dest)
             with tt.Daemon(text, directory=home) as d:
-                lives.begin(d.port)
-                lives.run_to(1000, d)
-                d.kill()
+                lives.begin(d.port, bound=300)
                 lives.end()
-            make_a_cursor_wrong(os.path.join(home, NAME))
-            with tt.Daemon(text, directory=home, env=killed_at(place), ready=False) as d:
+                d.kill()
+            with tt.Daemon(text, directory=home, env=killed_at(place)) as d:
+                # Who reads has the file open, so that its WAL stays when the writer
+                # closes it.
+                dest.set("good")
+                d.wait_log("no frame waits in")
+                dest.set("away")
+                lives.begin(d.port, bound=300)
+                lives.end()
+                assert all(x.count == 300 for x in lives.now)
+                assert d.rows("select sum(n) from spool", NAME) == [(600,)] and rows_without_the_wal(path) == 0
+                insert_a_row_that_is_wrong(path)
+                lives.begin(d.port, bound=10)
                 assert d.wait() == -signal.SIGKILL, place
+                lives.end()
             last_life(lives, text, home, dest)
-            assert len([n for n in os.listdir(home) if ".damaged-" in n]) >= 1
+            assert place in ("salvage.new", "salvage.whole") or [n for n in os.listdir(home) if ".damaged-" in n]
             assert not [n for n in os.listdir(home) if n.endswith(("-new", "-whole"))]
 
 
