@@ -83,7 +83,7 @@ def test_nor_does_it_with_a_destination_that_comes_and_goes():
             if lives.rng.random() < 0.7:
                 dest.set(lives.rng.choice([m for m in MODES if m not in ("good", "slow")]))
                 # Devices go on: the spool keeps their frames.
-                lives.run_to(sum(x.count for x in lives.now) + lives.rng.randint(1, 300), d)
+                lives.run_to(sum(x.count for x in lives.now) + lives.rng.choice((1, 300, 5000)), d)
             power.kill(d, lives.rng)
             dest.set("good")
 
