@@ -40,7 +40,8 @@ struct tt_origin {
 	struct tt_thread *thread;	/* NULL once it has gone; its worker's only */
 	struct tt_tap *tap;		/* NULL once it has stopped; its worker's only */
 	_Atomic int64_t held;		/* bytes of chunks that live and were not released */
-	bool lost;			/* a batch was dropped: no count may pass it */
+	uint64_t lost;			/* the first frame of a batch that was dropped, or */
+					/* 0: no count may reach it */
 	int64_t opened_at;		/* ns since 1970 */
 	int64_t closed_at;		/* 0 while open */
 	const char *peer;		/* "127.0.0.1:45678", "unix:/path" */

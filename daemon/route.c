@@ -63,6 +63,19 @@ route_post(struct tt_worker *worker,
 
 /* --- the end of a batch -------------------------------------------------- */
 
+/* A batch of O that begins with frame SEQ was dropped. */
+static void
+route_lose(struct tt_origin *o, uint64_t seq)
+{
+	struct tt_thread *t = o->thread;
+
+	if (o->lost != 0 && o->lost <= seq)
+		return;
+	o->lost = seq;
+	if (t != NULL && t->kind->in_vain != NULL)
+		t->kind->in_vain(t, seq);
+}
+
 /* One durable user of BATCH has answered, on the main worker. */
 static void
 route_answer(struct tt_worker *w, struct tt_batch *batch, bool dropped)
@@ -70,12 +83,14 @@ route_answer(struct tt_worker *w, struct tt_batch *batch, bool dropped)
 	struct tt_origin *o = batch->origin;
 	struct tt_thread *t = o->thread;
 
+	if (dropped && !batch->dropped)
+		route_lose(o, batch->first_seq);
 	batch->dropped |= dropped;
 	if (batch->owed == 0 || --batch->owed > 0)
 		return;
 	w->outstanding--;
-	o->lost |= batch->dropped;
-	if (t != NULL && t->kind->completed != NULL && !o->lost)
+	if (t != NULL && t->kind->completed != NULL &&
+	    (o->lost == 0 || batch->first_seq + batch->n <= o->lost))
 		t->kind->completed(t, batch->first_seq + batch->n - 1);
 }
 

@@ -477,6 +477,17 @@ tt_thread_was_terminated(struct tt_thread *thread)
 	    TT_REASON_STOP : TT_REASON_NONE);
 }
 
+/* A connection whose server has failed must not keep that from coming again: the
+ * sink that it waits for may rest until then. */
+static void
+thread_wait_in_vain(struct tt_thread *thread)
+{
+	if (thread_is_on_demand(thread) && thread->state == TT_CLOSING &&
+	    thread->closing_asked && thread->parent->state >= TT_CLOSING &&
+	    thread->parent->reason == TT_REASON_FAILED && thread->kind->in_vain != NULL)
+		thread->kind->in_vain(thread, 1);
+}
+
 /* Terminates the children of the next stage that has any.  Returns false when
  * none are left.  One that rests goes on resting where all come again. */
 static bool
@@ -496,6 +507,7 @@ thread_next_stage(struct tt_thread *thread)
 			if (child->node != node || (child->home.resting && again))
 				continue;
 			thread->staged += !child->home.resting;
+			thread_wait_in_vain(child);
 			tt_terminate(child);
 		}
 		if (thread->staged > 0)
@@ -551,6 +563,7 @@ thread_step(struct tt_thread *thread)
 			if (atomic_load(&thread->worker->tree->hurried) &&
 			    kind->hurry != NULL)
 				kind->hurry(thread);
+			thread_wait_in_vain(thread);
 			return;
 		}
 		thread->state = TT_EXITING;

@@ -84,6 +84,11 @@ struct tt_kind {
 	 * batch was made by a thread beneath it, for its origin). */
 	void (*completed)(struct tt_thread *self, uint64_t seq);
 
+	/* This thread's frames from SEQ on that are not answered for yet never will be:
+	 * SEQ was dropped, or (SEQ is 1) the parent has failed, and who would answer may
+	 * be waiting for it.  Who waits for them in `closing` waits in vain. */
+	void (*in_vain)(struct tt_thread *self, uint64_t seq);
+
 	/* The thread's queue is over its limit, or no longer. */
 	void (*over_limit)(struct tt_thread *self, bool over);
 };

@@ -4,6 +4,7 @@
  *
  *      last batch UP --ack: none, or reset--------------------------> exit
  *                    --all safe--> last count --FIN--> read and throw away --> exit
+ *                      (or all that ever will be)
  *
  * so that no RST destroys the count on its way to the device. */
 #include <errno.h>
@@ -44,6 +45,7 @@ struct tcp_farewell {
 /* What only some need. */
 struct tcp_more {
 	struct tt_tcpack ack;
+	uint64_t in_vain;		/* the first frame that never will be safe, or 0 */
 	struct tcp_farewell *farewell;	/* when it closes */
 	struct tt_patience idle;
 };
@@ -228,8 +230,16 @@ tcp_connection_finish(struct tcp_connection *c)
 	tt_watch_start(&f->watch);
 }
 
-/* All is safe when the count says so: frames that a queue lost are never safe,
- * and wait for ack_timeout. */
+/* All that will ever be safe is. */
+static bool
+tcp_connection_is_settled(const struct tcp_connection *c)
+{
+	const struct tcp_more *m = c->more;
+
+	return m->ack.safe >= c->frames ||
+	    (m->in_vain > 0 && m->ack.safe + 1 >= m->in_vain);
+}
+
 static void
 tcp_connection_progress(struct tt_thread *self)
 {
@@ -238,7 +248,8 @@ tcp_connection_progress(struct tt_thread *self)
 
 	if (m->farewell == NULL || m->farewell->said)
 		return;
-	if (m->ack.broken || (m->ack.safe >= c->frames && tt_tcpack_flush(&m->ack)))
+	if (m->ack.broken ||
+	    (tcp_connection_is_settled(c) && tt_tcpack_flush(&m->ack)))
 		tcp_connection_finish(c);
 }
 
@@ -262,6 +273,18 @@ tcp_connection_completed(struct tt_thread *self, uint64_t seq)
 	if (config->ack == ACK_NONE)
 		return;
 	tt_tcpack_news(&c->more->ack, seq);
+	tcp_connection_progress(self);
+}
+
+static void
+tcp_connection_in_vain(struct tt_thread *self, uint64_t seq)
+{
+	struct tcp_connection *c = (struct tcp_connection *)self;
+	const struct tcp_connection_config *config = self->config;
+
+	if (config->ack == ACK_NONE)
+		return;
+	c->more->in_vain = seq;
 	tcp_connection_progress(self);
 }
 
@@ -537,4 +560,5 @@ const struct tt_kind tt_tcp_connection_thread = {
 	.closing		= tcp_connection_closing,
 	.hurry			= tcp_connection_hurry,
 	.completed		= tcp_connection_completed,
+	.in_vain		= tcp_connection_in_vain,
 };

@@ -292,6 +292,33 @@ START_TEST(a_server_that_fails_closes_its_connections_and_takes_new_ones)
 }
 END_TEST
 
+/* Whether it was closing before, or does now: who would answer it may be waiting for
+ * the server that waits for it. */
+START_TEST(a_server_that_fails_waits_for_no_connection_s_last_counts)
+{
+	struct machine_thread *other;
+
+	rest_start(
+	    "  ServerThread:\n"
+	    "    " SOON "\n"
+	    "    ConnectionThread: {closing: later, FrameThread: {}}\n"
+	    "  SinkThread: {}\n");
+	machine_connect("ServerThread");
+	other = machine_connect("ServerThread");
+	tt_close(&other->thread, TT_REASON_PEER);
+	machine_until(machine_count("closing", "ServerThread/ConnectionThread#2") == 1);
+	machine_settle();
+	ck_assert_uint_eq(machine_count("in vain", NULL), 0);
+	machine_fail("ServerThread");
+	machine_until(machine_count("enter", "ServerThread") == 2);
+	ck_assert_uint_eq(machine_last("in vain", "ServerThread/ConnectionThread#1"), 1);
+	ck_assert_uint_eq(machine_last("in vain", "ServerThread/ConnectionThread#2"), 1);
+	ck_assert_uint_eq(machine_count("hurry", NULL), 0);
+	machine_end();
+	ck_assert_int_eq(machine.status, 0);
+}
+END_TEST
+
 START_TEST(a_connection_that_fails_is_closed_and_not_restarted)
 {
 	rest_start(
@@ -728,6 +755,7 @@ check_rest_suite(void)
 	    a_thread_that_fails_while_its_parent_does_comes_again_once);
 	tcase_add_test(life,
 	    a_server_that_fails_closes_its_connections_and_takes_new_ones);
+	tcase_add_test(life, a_server_that_fails_waits_for_no_connection_s_last_counts);
 	tcase_add_test(life, a_connection_that_fails_is_closed_and_not_restarted);
 	tcase_add_loop_test(life, a_thread_may_fail_to_enter_again_a_few_times, 0, 3);
 	tcase_add_test(life, a_thread_that_ends_unasked_is_started_again);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/tree.h"
 #include "daemon/worker.h"
 #include "tests/machine.h"
 
@@ -264,6 +265,31 @@ START_TEST(no_batch_is_complete_behind_one_that_was_dropped)
 	ck_assert(source->origin->lost);
 	machine_end();
 	ck_assert_int_eq(machine.status, 0);
+}
+END_TEST
+
+/* Frame 1 is in `a`, and 2 and 3 are lost there: once `b` has 1, that is all that
+ * will ever be safe. */
+START_TEST(who_waits_for_what_a_queue_lost_is_told_so)
+{
+	route_start("",
+	    "  SourceThread: {}\n"
+	    "  SinkThread a: {done: by_test, restart: off}\n"
+	    "  SinkThread b: {done: by_test}\n");
+	route_send(3);
+	machine_until(machine_count("data", "SinkThread b") == 3);
+	machine_done(machine_thread("SinkThread a"), 1);
+	machine_fail("SinkThread a");
+	machine_until(machine_count("in vain", NULL) == 1);
+	ck_assert_uint_eq(machine_last("in vain", "SourceThread"), 2);
+	ck_assert_uint_eq(machine_count("completed", NULL), 0);
+	machine_done(machine_thread("SinkThread b"), 3);
+	machine_until(machine.tree->phase == TT_ENDED);
+	ck_assert_uint_eq(machine_count("completed", NULL), 1);
+	ck_assert_uint_eq(machine_last("completed", "SourceThread"), 1);
+	ck_assert_uint_eq(machine_count("in vain", NULL), 1);
+	machine_end();
+	ck_assert_int_eq(machine.status, 1);
 }
 END_TEST
 
@@ -623,6 +649,7 @@ check_route_suite(void)
 	tcase_add_test(answers,
 	    a_batch_is_complete_when_its_last_durable_user_has_answered);
 	tcase_add_test(answers, no_batch_is_complete_behind_one_that_was_dropped);
+	tcase_add_test(answers, who_waits_for_what_a_queue_lost_is_told_so);
 	tcase_add_test(answers,
 	    what_a_thread_keeps_may_become_done_while_it_closes);
 	tcase_add_test(answers,

@@ -77,7 +77,7 @@ struct machine_thread {
 };
 
 /* One thing that came to pass, in the words of the kinds' functions: "enter"
- * "exit" "closing" "drain" "hurry" "data" "closed" "completed" "over". */
+ * "exit" "closing" "drain" "hurry" "data" "closed" "completed" "in vain" "over". */
 struct machine_event {
 	const char *what;
 	char path[128];			/* below MasterThread, or "MasterThread" */

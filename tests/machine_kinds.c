@@ -276,6 +276,14 @@ kinds_completed(struct tt_thread *self, uint64_t seq)
 }
 
 static void
+kinds_in_vain(struct tt_thread *self, uint64_t seq)
+{
+	machine_record(self, "in vain", seq, NULL);
+	if (self->state == TT_CLOSING)
+		tt_exit(self);
+}
+
+static void
 kinds_over_limit(struct tt_thread *self, bool over)
 {
 	machine_record(self, "over", over, NULL);
@@ -455,7 +463,7 @@ kinds_durable(const struct tt_node *node)
 	.enter = kinds_enters, .exit = kinds_exit, .drain = kinds_drain, \
 	.closing = kinds_close, .hurry = kinds_hurry, \
 	.child_closed = kinds_child_closed, .completed = kinds_completed, \
-	.over_limit = kinds_over_limit
+	.in_vain = kinds_in_vain, .over_limit = kinds_over_limit
 
 static const struct tt_kind kinds_master = {
 	.schema = { .name = "MasterThread", KINDS_SCHEMA,
