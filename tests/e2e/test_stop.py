@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """SIGTERM in each bad state: it ends within stop_timeout and what the end itself may
-take, with the status that is promised, and what was acknowledged is there afterwards."""
+take, with the status that is promised, and what was acknowledged is there afterwards.
+
+BACKLOG_MIB says how much waits in the spool where that is much (16)."""
 import os
 import re
 import signal
@@ -13,6 +15,7 @@ from faulty import Faults, disk, fill
 TIMEOUT = 1                             # s, stop_timeout where it must pass
 LAST = 4                                # s, which the end may take behind it
 SLOW = 10 if tt.SANITIZED else 1
+BACKLOG = int(os.environ.get("BACKLOG_MIB", "16")) << 20
 
 
 def text(timeout="%ds" % TIMEOUT, **more):
@@ -134,6 +137,57 @@ def test_with_a_large_backlog():
             there = device.arrived(dest.payloads)
             for x in devices:
                 device.check(x, there[x.name, 0], "destination")
+
+
+class Heads(list):
+    """A destination's messages without their padding."""
+
+    def append(self, message):
+        super().append((message[0], message[1][:40]))
+
+
+def backlog(mode):
+    """The destination is there or not, and what it has not got is in the spool: at the
+    stop, and after it."""
+    padding = b"x" * 16000
+    what = text("30s", urls=["@URL@"], database="", master="spool: {bytes: 64GiB}",
+                sub="connect_timeout: 300ms, backoff: 10ms..50ms")
+    with tt.Destination() as dest:
+        dest.messages = Heads()
+        dest.set(mode)
+        with daemon(tt.directory(), what.replace("@URL@", dest.url)) as d:
+            devices = [device.Device(d.port, "d%d" % i, padding=padding) for i in range(4)]
+            tt.until("a backlog", lambda: sum(x.count for x in devices) * len(padding) >= BACKLOG,
+                     tt.DEADLINE + BACKLOG / 1e7)
+            start, began = len(extensions(d)), time.monotonic()
+            stopped(d, 10, 0)
+            took, asked = time.monotonic() - began, extensions(d)[start:]
+            assert asked, d.notify.messages
+            for x in devices:
+                x.join(tt.DEADLINE)
+            assert len(dest.messages) * len(padding) < BACKLOG / 2
+            dest.set("good")
+            began = time.monotonic()
+            with daemon(d.dir, d.text) as again:
+                ready = time.monotonic() - began
+                total = sum(x.count for x in devices)
+                tt.until("all at the destination", lambda: len(dest.messages) >= total and again.process.poll() is None and
+                         all(len(n) >= x.count for x in devices for n in [device.arrived(dest.payloads)[x.name, 0]]),
+                         tt.DEADLINE + BACKLOG / 1e6)
+                assert again.stop() == 0
+            print("    %d MiB: stopped in %.2f s, of systemd asked %s us, ready again in %.3f s, after %.1f s it has all" %
+                  (total * len(padding) >> 20, took, asked, ready, time.monotonic() - began))
+            there = device.arrived(dest.payloads)
+            for x in devices:
+                device.check(x, there[x.name, 0], "destination")
+
+
+def test_with_a_backlog_for_a_destination_that_is_dead():
+    backlog("silent")
+
+
+def test_with_a_backlog_for_a_destination_that_is_slow():
+    backlog("slow")
 
 
 def test_during_the_start():
