@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/log.h"
 #include "daemon/signal.h"
 
 struct tt_flow {
@@ -26,6 +27,7 @@ struct tt_edge {
 	uint64_t unfinished;		/* bytes */
 	uint64_t restarts;		/* of a thread that had failed */
 	bool been_up;			/* a thread of the node has entered, once at least */
+	struct tt_log_limit failures;	/* lines about them */
 
 	/* The node's gate: shut while shuts > 0.  Taps of the node that are ready
 	 * wait here. */

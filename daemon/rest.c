@@ -19,11 +19,13 @@
 #include "daemon/worker.h"
 
 #define REST_DRAINING 500000000		/* ns of the longest pause during a drain */
+#define REST_LINES 10			/* a second that say so */
 
 struct tt_rest {
 	struct tt_thread *thread;
 	struct tt_timer pause;		/* on the parent's worker */
 	struct tt_supervise past;
+	struct tt_log_limit restarts;	/* lines about them */
 };
 
 bool
@@ -152,11 +154,14 @@ void
 tt_rest_up(struct tt_thread *child)
 {
 	struct tt_rest *r = child->home.rest;
+	uint64_t left_out;
 	char path[512];
 
 	if (r == NULL || r->past.n == 0)
 		return;
 	tt_supervise_up(&r->past, tt_now(child->parent));
+	if (!tt_log_limit(&r->restarts, tt_now(child->parent), REST_LINES, &left_out))
+		return;
 	tt_log(TT_LOG_NOTICE, tt_info(child, path, sizeof path),
 	    "restarted, %u of %lld within %gs", r->past.n,
 	    (long long)child->node->restart.max,

@@ -15,6 +15,7 @@
 #include "daemon/thread.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,8 @@
 #include "daemon/slab.h"
 #include "daemon/tree.h"
 #include "daemon/worker.h"
+
+#define THREAD_FAILURES 10		/* lines a second that say why, for each node */
 
 static void thread_start_children(struct tt_thread *thread);
 static void thread_bury(struct tt_thread *child);
@@ -155,9 +158,16 @@ thread_start_children(struct tt_thread *thread)
 static void
 thread_log_failure(struct tt_thread *thread, const struct tt_error *err)
 {
+	struct tt_edge *edge = &thread->worker->edges[thread->node->index];
+	uint64_t left_out;
 	char path[512];
 
-	tt_log(TT_LOG_ERROR, tt_info(thread, path, sizeof path), "%s", err->text);
+	if (!tt_log_limit(&edge->failures, tt_now(thread), THREAD_FAILURES, &left_out))
+		return;
+	tt_info(thread, path, sizeof path);
+	if (left_out > 0)
+		tt_log(TT_LOG_ERROR, path, "%" PRIu64 " more failures", left_out);
+	tt_log(TT_LOG_ERROR, path, "%s", err->text);
 }
 
 static void

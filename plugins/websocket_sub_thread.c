@@ -17,6 +17,7 @@
 #include <sys/random.h>
 
 #include "daemon/taskthread.h"
+#include "plugins/flood.h"
 #include "plugins/kinds.h"
 #include "plugins/wsloop.h"
 #include "plugins/wsoptions.h"
@@ -29,7 +30,6 @@
 #define WEBSOCKET_SUB_END 2000000000	/* ns that a close may take, */
 #define WEBSOCKET_SUB_LEAVE 1000000000	/* and one when the daemon stops */
 #define WEBSOCKET_SUB_FINISH 1000000000	/* what is still to be confirmed then */
-#define WEBSOCKET_SUB_REFUSALS 10	/* lines a second */
 #define WEBSOCKET_SUB_HURRY 1000000000	/* ns between attempts while draining */
 
 enum websocket_sub_state {
@@ -73,7 +73,7 @@ struct websocket_sub {
 	uint64_t acked;			/* bytes that TCP had delivered at the last tick */
 	uint64_t mark;			/* those behind it are no progress; 0: not known */
 
-	struct tt_log_limit refusals;
+	struct tt_flood said, refusals;
 };
 
 static void websocket_sub_begin(struct websocket_sub *s);
@@ -86,6 +86,8 @@ websocket_sub_log(struct websocket_sub *s, enum tt_log_level level, const char *
 {
 	char path[512];
 
+	if (level != TT_LOG_DEBUG && !tt_flood_allows(&s->said))
+		return;
 	tt_log(level, tt_info(&s->thread, path, sizeof path),
 	    "%s %s%s%s, %" PRIu64 " frames wait", what, s->where,
 	    reason != NULL ? ": " : "", reason != NULL ? reason : "",
@@ -354,20 +356,16 @@ websocket_sub_refused(void *arg, const struct tt_wsitem *item,
 	enum tt_reason reason = verdict == TT_WS_HAS_NEWLINE ? TT_REASON_NEWLINE :
 	    TT_REASON_MAX_MESSAGE;
 	char path[512];
-	uint64_t left_out;
 
 	tt_count_in(&s->thread, 1, length);
 	tt_count_refused(&s->thread, reason, 1);
 	s->cursor->log->refused(s->cursor->log, item->batch, item->i,
 	    tt_reason_name(reason));
-	if (!tt_log_limit(&s->refusals, tt_now(&s->thread), WEBSOCKET_SUB_REFUSALS,
-	    &left_out))
+	if (!tt_flood_allows(&s->refusals))
 		return;
-	tt_info(&s->thread, path, sizeof path);
-	if (left_out > 0)
-		tt_log(TT_LOG_WARNING, path, "%" PRIu64 " more frames refused", left_out);
-	tt_log(TT_LOG_WARNING, path, "frame refused (%s): connection %" PRIu64
-	    ", seq %" PRIu64 ", %" PRIu32 " bytes", tt_reason_name(reason),
+	tt_log(TT_LOG_WARNING, tt_info(&s->thread, path, sizeof path),
+	    "frame refused (%s): connection %" PRIu64 ", seq %" PRIu64 ", %" PRIu32
+	    " bytes", tt_reason_name(reason),
 	    item->batch->origin->connection, item->batch->first_seq + item->i, length);
 }
 
@@ -700,6 +698,8 @@ websocket_sub_enter(struct tt_thread *self, struct tt_error *err)
 	tt_timer_init(&s->deadline, self, websocket_sub_deadline);
 	tt_timer_init(&s->tick, self, websocket_sub_ticks);
 	tt_timer_init(&s->pace, self, websocket_sub_pace_over);
+	tt_flood_init(&s->said, self, "lines about connections");
+	tt_flood_init(&s->refusals, self, "frames refused");
 	tt_wsformat_init(&s->sender.format, (enum tt_wsformat_type)s->config->format,
 	    (enum tt_wsformat_batch)s->config->batch,
 	    s->config->ack == TT_WSACK_SEQUENCE,
@@ -729,6 +729,8 @@ websocket_sub_exit(struct tt_thread *self)
 	websocket_sub_count(s);
 	tt_wsclient_destroy(s->client, self);
 	tt_wssender_finish(&s->sender);
+	tt_flood_finish(&s->said);
+	tt_flood_finish(&s->refusals);
 	free(s->takes);
 	free(s->headers);
 }

@@ -174,6 +174,8 @@ class Connection:
         raise Gone
 
     def run(self, mode):
+        if mode == "hangup":            # since it was accepted
+            raise Gone
         if mode == "silent":
             self.hold()
         if mode == "garbage":

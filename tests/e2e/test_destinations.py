@@ -45,6 +45,24 @@ class Flood(threading.Thread):
         tt.read_all(self.sock)
 
 
+def test_one_that_fails_in_another_way_each_time_is_a_few_lines_a_second():
+    with tt.Destination() as dest, tt.Daemon(tree(urls=[dest.url], database="", sub="backoff: 1ms..1ms")) as d:
+        d.wait_log("connected to")
+        began = time.monotonic()
+        dest.set("403")
+        while dest.connects < 1000:
+            assert time.monotonic() - began < tt.DEADLINE
+            dest.set("hangup" if dest.connects % 4 < 2 else "403", drop=False)
+            time.sleep(0.001)
+        seconds, lines = time.monotonic() - began, d.count("no connection to|lost the connection")
+        assert lines <= 10 * (seconds + 2), "%d lines in %.1f s" % (lines, seconds)
+        assert lines < 10 or d.wait_log(r"d0: \d+ more lines about connections")
+        dest.set("good")
+        tt.send_and_close(d.port, b"x\n")
+        tt.until("its frame", lambda: dest.payloads == [b"x"])
+        assert d.stop() == 0
+
+
 def bound_of(d):
     r = tt.run("--check", d.file)
     return int(re.search(r"memory bound: (\d+) bytes", r.stdout).group(1))

@@ -329,6 +329,21 @@ def test_a_stop_while_it_cannot_be_started_ends_at_its_deadline_with_1():
         assert d.last.dropped(node="DatabaseThread") == 100
 
 
+def test_failures_in_a_row_are_a_few_lines_a_second():
+    with tt.Daemon(tt.tree(daemon="stop_timeout: 1s",
+                           database="path: x.db, restart: {max: 100, within: 1s, backoff: 15ms..15ms}")) as d:
+        start, began = len(d.lines), time.monotonic()
+        block(d)
+        with tt.connect(d.port) as device:
+            device.sendall(b"x\n")
+            tt.until("restarts", lambda: restarts(d.stats()) >= 200)
+            seconds, lines = time.monotonic() - began, d.count("not a file")
+            assert lines <= 10 * (seconds + 2), "%d lines in %.1f s" % (lines, seconds)
+            assert d.find(r"DatabaseThread: \d+ more failures", start)
+            mend(d)
+            d.wait_log("restarted, ")
+
+
 def test_fifty_restarts_take_no_memory():
     with tt.Daemon(tt.tree(connection="ack: line", database="path: x.db, " + FOREVER)) as d:
         device = Device(d)
