@@ -2,12 +2,15 @@
 """A thread that fails is started again, and nothing of what waits for it is lost."""
 import contextlib
 import os
+import re
+import signal
 import socket
 import sqlite3
 import threading
 import time
 
 import tt
+from faulty import Faults
 
 SPOOL = "WebsocketMasterThread.spool"
 FOREVER = "restart: {max: 100, within: 30d, backoff: 10ms..50ms}"
@@ -342,6 +345,85 @@ def test_failures_in_a_row_are_a_few_lines_a_second():
             assert d.find(r"DatabaseThread: \d+ more failures", start)
             mend(d)
             d.wait_log("restarted, ")
+
+
+def in_trouble(make, end, pattern, stop=""):
+    """Its database fails, and when it is started again the file is of no use for now:
+    MAKE(d, faults) makes it so, and END undoes that.  STOP: the daemon is stopped
+    meanwhile, and it is mended in time, or never."""
+    home = tt.directory()
+    faults = Faults(home)
+    text = tt.tree(connection="ack: line\n      ack_timeout: 10m", daemon="stop_timeout: " + ("1s" if stop == "never" else "10m"),
+                   database="path: x.db, restart: {max: 1, within: 30d, backoff: 1s..1s}")
+    with tt.Daemon(text, directory=home, prefix=faults.prefix) as d:
+        device = Device(d)
+        device.send(1, 100)
+        device.wait_safe(100)
+        spoil(d)
+        device.send(101, 100)
+        d.wait_log("no such table")
+        trouble = make(d, faults)
+        d.wait_log(pattern + ".*it is tried again until it works")
+        device.send(201, 100)
+        cpu, start = d.cpu(), len(d.lines)
+        if stop:
+            d.process.send_signal(signal.SIGTERM)
+            d.wait_log("Terminated: stopping")
+        else:
+            assert restarts(d.stats()) == 1
+            tt.until("its status", lambda: any(re.match(r"STATUS=running, .*DatabaseThread: .*, tried again for", m)
+                                               for m in list(d.notify.messages)))
+            time.sleep(1)                   # nothing is to happen
+        assert d.cpu() - cpu < 0.3 and len(d.lines) <= start + 10
+        assert device.safe == 100 and not d.find("restarted, ")
+        if stop != "never":
+            end(trouble, faults)
+            device.wait_safe(300)
+            assert d.find("DatabaseThread: restarted, 1 of 1 within")
+        status = d.wait() if stop else d.stop()
+        last = d._stats_after(start).check()
+        device.close()
+        assert status == (1 if stop == "never" else 0)
+        assert last.dropped(node="DatabaseThread") == (200 if stop == "never" else 0)
+        end(trouble, faults)
+        if stop != "never":
+            assert d.rows("select count(*), count(distinct seq), min(seq), max(seq) from data") == [(200, 200, 101, 300)]
+        else:
+            assert device.safe == 100
+            with tt.Daemon(text, directory=home) as again:
+                assert again.stop() == 0
+
+
+def busy(d, _):
+    db = sqlite3.connect(d.path("x.db"), timeout=10, isolation_level=None)
+    db.execute("begin immediate")
+    return db
+
+
+def full(_, faults):
+    faults.set(room=0)
+
+
+BUSY = (busy, lambda db, _: db.close(), "busy|locked")
+FULL = (full, lambda _, faults: faults.clear(), "full|No space")
+
+
+def test_one_whose_file_is_busy_when_it_is_restarted_waits_for_it():
+    in_trouble(*BUSY)
+
+
+def test_one_whose_disk_is_full_when_it_is_restarted_waits_for_it():
+    in_trouble(*FULL)
+
+
+def test_a_stop_waits_for_one_that_is_restarted_and_cannot_write_yet():
+    in_trouble(*BUSY, stop="soon")
+    in_trouble(*FULL, stop="soon")
+
+
+def test_a_stop_waits_no_longer_than_it_may_for_one_that_cannot_write():
+    in_trouble(*BUSY, stop="never")
+    in_trouble(*FULL, stop="never")
 
 
 def test_fifty_restarts_take_no_memory():
