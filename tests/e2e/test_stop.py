@@ -3,6 +3,7 @@
 take, with the status that is promised, and what was acknowledged is there afterwards.
 
 BACKLOG_MIB says how much waits in the spool where that is much (16)."""
+import contextlib
 import os
 import re
 import signal
@@ -101,6 +102,45 @@ def test_while_the_disk_is_slow():
             x.join(tt.DEADLINE)
             assert x.count == len(device.stored(d)[x.name, 0]), "the last count is not all that was kept"
         check(d, devices)
+
+
+def test_while_a_sync_takes_a_second():
+    # Both the database and the spool are on such a disk.
+    home = tt.directory()
+    faults = Faults(home)
+    with tt.Destination() as dest:
+        with daemon(home, text("60s", urls=[dest.url], sub="connect_timeout: 300ms, backoff: 10ms..50ms"),
+                    faults.prefix) as d:
+            devices = flow(d)
+            dest.set("silent")
+            faults.set(sync_ns=1_000_000_000)
+            begun = faults.control.syncs_begun
+            tt.until("two syncs", lambda: faults.control.syncs_begun >= begun + 2)
+            start, cpu, began = len(extensions(d)), d.cpu(), time.monotonic()
+            d.process.send_signal(signal.SIGTERM)
+            used = cpu
+            while d.process.poll() is None:
+                with contextlib.suppress(OSError):
+                    used = d.cpu()
+                time.sleep(0.05)
+            took = time.monotonic() - began
+            assert d.wait() == 0, d.lines[-5:]
+            assert took < 30 * SLOW and used - cpu < 1, (took, used - cpu)
+            assert len(extensions(d)) > start
+            faults.clear()
+            for x in devices:
+                x.join(tt.DEADLINE)
+                assert x.count == len(device.stored(d)[x.name, 0]), "the last count is not all that was kept"
+            print("    stopped in %.1f s, with %.2f s of CPU" % (took, used - cpu))
+            dest.set("good")
+            total = sum(x.count for x in devices)
+            with daemon(d.dir, d.text) as again:
+                tt.until("the rest at the destination",
+                         lambda: again.process.poll() is None and len(set(dest.payloads)) >= total)
+                assert again.stop() == 0
+            there = device.arrived(dest.payloads)
+            for x in devices:
+                device.check(x, there[x.name, 0], "destination")
 
 
 def test_while_the_disk_hangs():
