@@ -47,6 +47,8 @@ describe_accepts(struct describe *d, const char *text)
 		.name = s->name };
 	bool ok;
 
+	if (s == &tt_section_schema)
+		owner.node = NULL;
 	d->load.errs = tt_errors_create();
 	node->schema = s;
 	node->key = node->path = s->name;
@@ -55,8 +57,9 @@ describe_accepts(struct describe *d, const char *text)
 	node->value = tt_value_parse(d->load.arena, "", text, strlen(text),
 	    &d->load.n_values, d->load.errs);
 	ok = tt_table_fill(&owner, s->options, node->config, node->value)
-	    && tt_table_fill(&owner, tt_build_common(s), node, node->value)
-	    && tt_table_check(&owner) && tt_errors_warnings(d->load.errs) == 0;
+	    && (owner.node == NULL
+	    || (tt_table_fill(&owner, tt_build_common(s), node, node->value)
+	    && tt_table_check(&owner))) && tt_errors_warnings(d->load.errs) == 0;
 	tt_errors_destroy(d->load.errs);
 	return ok;
 }
@@ -170,6 +173,10 @@ describe_place(struct describe *d)
 	unsigned i;
 
 	fprintf(d->out, "# %s: %s\n", s->name, s->help == NULL ? "" : s->help);
+	if (s == &tt_section_schema) {
+		fputs("# stands at the top level, once\n", d->out);
+		return;
+	}
 	fputs("# stands ", d->out);
 	if ((s->flags & TT_ROOT) != 0)
 		fputs("at the top level, once", d->out);
@@ -223,13 +230,15 @@ describe_table(struct describe *d, const struct tt_option *table)
 bool
 tt_describe_kind(const struct tt_schema *const *schemas, const char *name, FILE *out)
 {
+	const struct tt_schema *const *s = schemas;
 	struct describe d = { .out = out, .tried = (char *)"" };
 
-	while (*schemas != NULL && strcmp((*schemas)->name, name) != 0)
-		schemas++;
-	if (*schemas == NULL)
+	while (*s != NULL && strcmp((*s)->name, name) != 0)
+		s++;
+	d.schema = *s != NULL ? *s
+	    : strcmp(name, tt_section_schema.name) == 0 ? &tt_section_schema : NULL;
+	if (d.schema == NULL)
 		return false;
-	d.schema = *schemas;
 	d.load.arena = tt_arena_create();
 	d.load.schemas = schemas;
 	d.load.doc = tt_arena_alloc(d.load.arena, sizeof(*d.load.doc));
@@ -239,7 +248,8 @@ tt_describe_kind(const struct tt_schema *const *schemas, const char *name, FILE 
 	fprintf(out, "%s:\n", d.schema->name);
 	describe_directions(&d);
 	describe_table(&d, d.schema->options);
-	describe_table(&d, tt_build_common(d.schema));
+	if (d.schema != &tt_section_schema)
+		describe_table(&d, tt_build_common(d.schema));
 	tt_arena_destroy(d.load.arena);
 	return true;
 }

@@ -88,6 +88,8 @@ struct tt_option {
 					/* a group `off`: given stays false */
 	const char *standard;		/* the default as the file would write it, or NULL: */
 					/* then absent is all bits 0 */
+	const char *example;		/* a value, where not every one of the type is legal */
+					/* and there is no default; or NULL */
 	int64_t min, max;		/* numbers; max 0 means INT64_MAX */
 	const char *const *choices;	/* enum: names, NULL ends */
 	const struct tt_option *group;	/* group: its options */

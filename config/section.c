@@ -30,13 +30,14 @@ struct section {
 
 static const struct tt_option section_options[] = {
 	{ .name = "name", .type = TT_OPT_STRING,
-	  .offset = offsetof(struct section, name),
+	  .offset = offsetof(struct section, name), .example = "site7",
 	  .help = "this gateway's name in what it sends; else the host name" },
 	{ .name = "workers", .type = TT_OPT_ENUM, .choices = section_workers,
 	  .offset = offsetof(struct section, workers), .standard = "auto",
 	  .help = "OS threads with a loop" },
 	{ .name = "state_dir", .type = TT_OPT_STRING,
 	  .offset = offsetof(struct section, state_dir),
+	  .example = "/var/lib/taskthread",
 	  .help = "where relative paths of the file are" },
 	{ .name = "memory", .type = TT_OPT_SIZE, .min = 1, .max = SECTION_MEMORY,
 	  .offset = offsetof(struct section, memory), .standard = "64MiB",
@@ -174,3 +175,10 @@ tt_section_options(void)
 {
 	return section_options;
 }
+
+const struct tt_schema tt_section_schema = {
+	.name = "daemon",
+	.help = "what holds for the whole gateway",
+	.options = section_options,
+	.config_size = sizeof(struct section),
+};

@@ -22,4 +22,7 @@ bool tt_section_is_key(const struct tt_value *key);
 /* The options of `daemon`, for those who print them. */
 const struct tt_option *tt_section_options(void);
 
+/* The section as --describe prints it: its name and options, and nothing of a kind. */
+extern const struct tt_schema tt_section_schema;
+
 #endif

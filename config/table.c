@@ -400,6 +400,8 @@ tt_table_example(struct tt_arena *arena, const struct tt_option *o)
 
 	if (o->standard != NULL)
 		return o->standard;
+	if (o->example != NULL)
+		return o->example;
 	if (o->off && !o->required)
 		return "off";
 	if (o->type == TT_OPT_ENUM)

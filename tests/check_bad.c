@@ -175,6 +175,7 @@ START_TEST(what_is_described_can_be_pasted)
 	FILE *out = open_memstream(&file, &size);
 
 	fputs("taskthread: 1\n", out);
+	bad_paste("daemon", 0, out);
 	bad_paste("MasterThread", 0, out);
 	bad_paste("TCPServerThread", 2, out);
 	bad_paste("TCPConnectionThread", 4, out);

@@ -132,6 +132,39 @@ START_TEST(what_is_printed_can_be_pasted)
 }
 END_TEST
 
+/* Takes the # away from what is no comment but an option that is left out. */
+static void
+all_options(char *text)
+{
+	char *at;
+
+	for (at = text; (at = strstr(at, "\n  #")) != NULL; at += 4)
+		if (at[4] != ' ')
+			memmove(at + 3, at + 4, strlen(at + 4) + 1);
+}
+
+START_TEST(the_daemon_section_can_be_pasted_with_all_its_options)
+{
+	char file[4000] = "taskthread: 1\n", *text = described("daemon"), *errors;
+	struct tt_document *doc;
+
+	ck_assert_msg(strncmp(text, "# daemon: what holds for the whole gateway\n"
+	    "# stands at the top level, once\ndaemon:\n", 82) == 0, "%s", text);
+	ck_assert_ptr_nonnull(strstr(text, "  memory: 64MiB\n"));
+	ck_assert_ptr_nonnull(strstr(text, "  #name: site7\n"));
+	all_options(text);
+	ck_assert_ptr_nonnull(strstr(text, "  name: site7\n"));
+	paste(file, text, 0);
+	free(text);
+	strcat(file, "MasterThread:\n  TimerThread:\n  DatabaseThread: {path: a}\n");
+	doc = test_load(file, &errors);
+	ck_assert_msg(doc != NULL && *errors == '\0', "%s", errors);
+	ck_assert_str_eq(doc->daemon.name, "site7");
+	free(errors);
+	tt_document_destroy(doc);
+}
+END_TEST
+
 START_TEST(the_root_can_be_pasted)
 {
 	char file[4000] = "taskthread: 1\n", *text = described("MasterThread");
@@ -155,6 +188,7 @@ check_describe_suite(void)
 	tcase_add_test(tc, a_kind_is_printed_with_help_range_and_default);
 	tcase_add_test(tc, there_is_nothing_to_say_of_an_unknown_kind);
 	tcase_add_test(tc, what_is_printed_can_be_pasted);
+	tcase_add_test(tc, the_daemon_section_can_be_pasted_with_all_its_options);
 	tcase_add_test(tc, the_root_can_be_pasted);
 	suite_add_tcase(s, tc);
 	return s;
