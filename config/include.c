@@ -311,9 +311,25 @@ include_opendir(const char *name)
 	return opendir(name);
 }
 
+/* A drop-in directory may be empty, so this is for those who look at the tree. */
+static void
+include_warn_empty(const struct include *i, const char *pattern)
+{
+	const char *shown = tt_value_shown(i->l->arena, i->item);
+
+	if (i->l->mode == TT_LOAD_CHECK)
+		tt_errors_warn(i->l->errs, i->item->mark, NULL, i->item->written != NULL
+		    || strcmp(pattern, i->item->text) == 0 ? NULL
+		    : tt_arena_format(i->l->arena, "a path is relative to the file that "
+		    "includes it: here it is %s", pattern),
+		    "nothing is included: no file matches %s", shown);
+}
+
 static void
 include_glob(const struct include *i, const char *pattern)
 {
+	size_t errors = tt_errors_count(i->l->errs);
+	unsigned before = i->l->n_files;
 	glob_t found = { .gl_readdir = include_readdir,
 		.gl_closedir = include_closedir, .gl_opendir = include_opendir,
 		.gl_lstat = lstat, .gl_stat = stat };
@@ -331,6 +347,8 @@ include_glob(const struct include *i, const char *pattern)
 	else if (status == 0)
 		for (k = 0; k < found.gl_pathc; k++)
 			include_file(i, found.gl_pathv[k], true);
+	if (i->l->n_files == before && tt_errors_count(i->l->errs) == errors)
+		include_warn_empty(i, pattern);
 	globfree(&found);
 }
 

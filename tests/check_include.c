@@ -63,7 +63,7 @@ include_teardown(void)
 /* Loads TEXT as t.yaml of the directory.  *ERRORS, to be freed, is what is said,
  * without the directory in it. */
 static struct tt_document *
-include_load(const char *text, char **errors)
+include_load_as(const char *text, enum tt_load_mode mode, char **errors)
 {
 	struct tt_errors *errs = tt_errors_create();
 	size_t n = strlen(include_dir) + 1;
@@ -72,12 +72,18 @@ include_load(const char *text, char **errors)
 
 	include_write("t.yaml", text);
 	snprintf(path, sizeof(path), "%s/t.yaml", include_dir);
-	doc = tt_document_load(path, test_schemas, TT_LOAD_START, errs);
+	doc = tt_document_load(path, test_schemas, mode, errs);
 	*errors = test_errors(errs);
 	while ((at = strstr(*errors, include_dir)) != NULL)
 		memmove(at, at + n, strlen(at + n) + 1);
 	tt_errors_destroy(errs);
 	return doc;
+}
+
+static struct tt_document *
+include_load(const char *text, char **errors)
+{
+	return include_load_as(text, TT_LOAD_START, errors);
 }
 
 static struct tt_document *
@@ -162,6 +168,23 @@ START_TEST(a_glob_takes_all_in_their_order)
 	tt_document_destroy(doc);
 	tt_document_destroy(include_good(TOP "include: [none/*.yaml, 'd/[x-z]*']\n"
 	    TREE));
+}
+END_TEST
+
+START_TEST(a_glob_that_finds_nothing_is_told_to_those_who_check)
+{
+	char *errors;
+	struct tt_document *doc;
+
+	include_write("d/a.yaml", "MasterThread: {DatabaseThread b: {path: b.db}}\n");
+	doc = include_load_as(TOP "include: ['d/[x-z]*', 'd/*.yaml']\n" TREE,
+	    TT_LOAD_CHECK, &errors);
+	ck_assert_ptr_nonnull(doc);
+	ck_assert_str_eq(errors, "t.yaml:2:11: warning: nothing is included: no file matches "
+	    "\"d/[x-z]*\"\n    include: ['d/[x-z]*', 'd/*.yaml']\n              ^\n"
+	    "    a path is relative to the file that includes it: here it is d/[x-z]*\n");
+	free(errors);
+	tt_document_destroy(doc);
 }
 END_TEST
 
@@ -333,6 +356,7 @@ check_include_suite(void)
 	tcase_add_test(t, an_included_file_adds_its_part_of_the_tree);
 	tcase_add_test(t, a_node_that_says_nothing_is_filled);
 	tcase_add_test(t, a_glob_takes_all_in_their_order);
+	tcase_add_test(t, a_glob_that_finds_nothing_is_told_to_those_who_check);
 	tcase_add_test(t, paths_are_relative_to_the_file_that_has_them);
 	tcase_add_test(t, x_keys_and_anchors_stay_in_their_file);
 	tcase_add_test(t, what_is_set_twice_names_both_places);
