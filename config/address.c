@@ -214,6 +214,47 @@ address_meant(struct tt_arena *arena, const char *text)
 	return NULL;
 }
 
+/* N bytes of TEXT, addresses with commas between them, as a list of the file; NULL: one
+ * of them is none. */
+static const char *
+address_list(struct tt_arena *arena, const char *text, size_t n)
+{
+	const char *list = "", *end = text + n, *next, *quote;
+	struct tt_address_fault fault;
+	struct tt_address address;
+	size_t size;
+
+	for (; text < end; text = next + 1) {
+		while (text < end && strchr(" \"'", *text) != NULL)
+			text++;
+		next = memchr(text, ',', (size_t)(end - text));
+		next = next == NULL ? end : next;
+		for (size = (size_t)(next - text); size > 0
+		    && strchr(" \"'", text[size - 1]) != NULL; size--)
+			;
+		if (!address_read(arena, text, size, &address, &fault))
+			return NULL;
+		quote = *text == '[' ? "\"" : "";
+		list = tt_arena_format(arena, "%s%s%s%.*s%s", list,
+		    *list == '\0' ? "" : ", ", quote, (int)size, text, quote);
+	}
+	return list;
+}
+
+/* The list that TEXT, which is no address, was written for; or NULL. */
+static const char *
+address_list_meant(struct tt_arena *arena, const char *text, size_t size)
+{
+	const char *list = NULL;
+
+	if (size > 2 && *text == '[' && text[size - 1] == ']')
+		list = address_list(arena, text + 1, size - 2);
+	if (list == NULL && strchr(text, ',') != NULL)
+		list = address_list(arena, text, size);
+	return list == NULL ? NULL : tt_arena_format(arena, "several stand in a list, which "
+	    "has no quotes around it: [%s]", list);
+}
+
 bool
 tt_address_read(struct tt_arena *arena, const char *text, size_t size,
     struct tt_address *address, struct tt_address_fault *fault)
@@ -222,6 +263,10 @@ tt_address_read(struct tt_arena *arena, const char *text, size_t size,
 
 	if (address_read(arena, text, size, address, fault))
 		return true;
+	if (size <= ADDRESS_MEANT && strlen(text) == size)
+		meant = address_list_meant(arena, text, size);
+	if (meant != NULL)
+		return address_show(fault, "is no single address", meant);
 	if (size <= ADDRESS_MEANT && strlen(text) == size)
 		meant = address_meant(arena, text);
 	if (meant != NULL && strcmp(meant, text) != 0)

@@ -11,6 +11,7 @@
 
 #include "config/lines.h"
 #include "config/utf8.h"
+#include "config/value.h"
 
 /* What libyaml's reader lets through: YAML 1.1, 5.1 "c-printable". */
 static bool
@@ -434,33 +435,11 @@ syntax_explain_document(struct syntax *s)
 	    "and what belongs to a key is indented below it");
 }
 
-/* Where LINE has [ ... ] with two colons in it, an address of IPv6 and no list; *END
- * is its closing bracket.  NULL: nowhere. */
-static const char *
-syntax_find_ipv6(const char *line, const char **end)
-{
-	const char *open, *p;
-	unsigned colons;
-
-	for (open = strchr(line, '['); open != NULL; open = strchr(open + 1, '[')) {
-		if (open > line && (open[-1] == '"' || open[-1] == '\''))
-			continue;
-		colons = 0;
-		for (p = open + 1; strchr("0123456789abcdefABCDEF:.", *p) != NULL
-		    && *p != '\0'; p++)
-			colons += *p == ':';
-		*end = p;
-		if (*p == ']' && colons >= 2)
-			return open;
-	}
-	return NULL;
-}
-
 /* The address begins at its bracket. */
 static bool
 syntax_explain_ipv6(struct syntax *s)
 {
-	const char *end, *open = syntax_find_ipv6(s->line, &end);
+	const char *end, *open = tt_value_find_ipv6(s->line, &end);
 	struct tt_mark mark = s->p->mark;
 	size_t n;
 
@@ -468,8 +447,31 @@ syntax_explain_ipv6(struct syntax *s)
 		return false;
 	n = (size_t)(end - open) + 1 + strcspn(end + 1, " ,]}");
 	mark.column -= (unsigned)(s->here - open);
-	return syntax_say(s, mark, "[ begins a list; an IPv6 address must be quoted",
-	    "quote it: \"%.*s\"", (int)(n > SYNTAX_VALUE ? SYNTAX_VALUE : n), open);
+	return syntax_say(s, mark, TT_VALUE_IPV6, "quote it: \"%.*s\"", (int)(n > SYNTAX_VALUE ? SYNTAX_VALUE : n), open);
+}
+
+/* An address of IPv6 without brackets where a value stands in [ ] or { }. */
+static bool
+syntax_explain_bare_ipv6(struct syntax *s)
+{
+	const char *begin = s->here, *colon;
+	struct tt_mark mark = s->p->mark;
+	size_t n;
+
+	while (begin > s->line && strchr(" ,[{", begin[-1]) == NULL)
+		begin--;
+	n = strcspn(begin, " ,]}");
+	if (strspn(begin, "0123456789abcdefABCDEF:.") != n || n > SYNTAX_VALUE
+	    || memchr(begin, ':', n) == memrchr(begin, ':', n))
+		return false;
+	mark.column -= (unsigned)(s->here - begin);
+	colon = memrchr(begin, ':', n);
+	if (colon > begin && colon[-1] != ':')
+		return syntax_say(s, mark, "an IPv6 address without [ ] and quotes",
+		    "write \"[%.*s]%.*s\", in quotes", (int)(colon - begin), begin,
+		    (int)(n - (size_t)(colon - begin)), colon);
+	return syntax_say(s, mark, "an IPv6 address without [ ] and quotes",
+	    "write \"[%.*s]:port\", in quotes", (int)n, begin);
 }
 
 static bool
@@ -536,6 +538,8 @@ static const struct syntax_case syntax_cases[] = {
 	SYNTAX_EXPLAIN("", NULL, NULL, syntax_explain_conflict),
 	SYNTAX_EXPLAIN("", NULL, NULL, syntax_explain_lost_quote),
 	SYNTAX_EXPLAIN("", NULL, NULL, syntax_explain_ipv6),
+	SYNTAX_EXPLAIN("expected node content", "flow", NULL, syntax_explain_bare_ipv6),
+	SYNTAX_EXPLAIN("unexpected ':'", NULL, NULL, syntax_explain_bare_ipv6),
 	SYNTAX_SAY("expected ',' or", NULL, syntax_is_dollar,
 	    "{ begins a mapping inside this one", SYNTAX_QUOTE_DOLLAR),
 	SYNTAX_SAY("expected node content", NULL, syntax_is_dollar,

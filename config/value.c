@@ -97,6 +97,47 @@ value_check_tag(struct value_walk *w, struct tt_value *v)
 	v->bad = true;
 }
 
+const char *
+tt_value_find_ipv6(const char *text, const char **end)
+{
+	const char *open, *p;
+	unsigned colons;
+
+	for (open = strchr(text, '['); open != NULL; open = strchr(open + 1, '[')) {
+		if (open > text && (open[-1] == '"' || open[-1] == '\''))
+			continue;
+		colons = 0;
+		for (p = open + 1; *p != '\0'
+		    && strchr("0123456789abcdefABCDEF:.", *p) != NULL; p++)
+			colons += *p == ':';
+		if (*p == '%')
+			p += strcspn(p, "] ,");
+		*end = p;
+		if (*p == ']' && colons >= 2)
+			return open;
+	}
+	return NULL;
+}
+
+/* MAPPING is {[::1]: 5002}, as YAML takes [::1]:5002 in a list. */
+static bool
+value_check_ipv6(struct value_walk *w, struct tt_value *mapping)
+{
+	struct tt_value *key = mapping->first, *item = key->first;
+	const char *end;
+
+	if (mapping->n != 1 || key->type != TT_VALUE_LIST || key->n != 1
+	    || item->type != TT_VALUE_SCALAR || !item->plain || tt_value_find_ipv6(
+	    tt_arena_format(w->arena, "[%s]", item->text), &end) == NULL)
+		return false;
+	tt_errors_add(w->errs, key->mark, w->path, tt_arena_format(w->arena,
+	    key->value->type == TT_VALUE_SCALAR && key->value->size > 0
+	    && key->value->size <= 5 ? "quote it: \"[%.60s]:%s\"" : "quote it: \"[%.60s]\"",
+	    item->text, key->value->text), TT_VALUE_IPV6);
+	mapping->bad = true;
+	return true;
+}
+
 static void
 value_check_key(struct value_walk *w, struct tt_value *key)
 {
@@ -188,7 +229,7 @@ value_walk(struct value_walk *w, struct tt_value *v, bool is_root)
 	if (v->type == TT_VALUE_LIST)
 		for (child = v->first; child != NULL; child = child->next)
 			value_walk(w, child, false);
-	if (v->type != TT_VALUE_MAPPING)
+	if (v->type != TT_VALUE_MAPPING || (v->n == 1 && value_check_ipv6(w, v)))
 		return;
 	for (child = v->first; child != NULL; child = child->next)
 		value_check_key(w, child);

@@ -70,6 +70,13 @@ const char *tt_value_place(struct tt_arena *arena, struct tt_mark mark,
 /* "a text", "a list", "a mapping", "nothing" */
 const char *tt_value_what(const struct tt_value *value);
 
+/* Where TEXT has [ ... ] with two colons and nothing but an address of IPv6 in it, which
+ * is no list; *END is its closing bracket.  NULL: nowhere. */
+const char *tt_value_find_ipv6(const char *text, const char **end);
+
+/* What would be right where a list is, and its only item is TEXT, an address of IPv6. */
+#define TT_VALUE_IPV6 "[ begins a list; an IPv6 address must be quoted"
+
 /* A part of a message: SIZE bytes of TEXT in quotes, shortened if long. */
 const char *tt_value_quote(struct tt_arena *arena, const char *text, size_t size);
 

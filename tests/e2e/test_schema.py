@@ -48,7 +48,8 @@ INVISIBLE = {
                                                           r"|neither true nor false|is no whole number|is not known",
     "an alias or a merge key is gone when a schema sees the file": r"stands inside of|<< |\*\w+ stands for",
     "it is a rule about the text's bytes": r"is no absolute path|name has \d+ bytes|has no port|is localhost|holds a"
-                                           r"|path begins|neither a name nor an address|nested deeper",
+                                           r"|path begins|neither a name nor an address|nested deeper"
+                                           r"|is no single address",
 }
 
 
