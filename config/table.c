@@ -13,6 +13,7 @@
 #include "config/nearest.h"
 #include "config/option.h"
 #include "config/section.h"
+#include "config/suspect.h"
 
 #define TABLE_MANY 100		/* mistakes, after which nobody looks for causes */
 #define TABLE_LISTED 200	/* bytes of a list of legal names in a remedy */
@@ -191,6 +192,16 @@ table_hide_query(const struct tt_table_owner *owner, const struct tt_value *valu
 	tt_errors_hide(owner->load->errs, from, value->end);
 }
 
+/* What would be right instead of VALUE, which R has refused. */
+static const char *
+table_remedy(const struct tt_option_reader *r, const struct tt_value *value)
+{
+	const char *name = r->option->secret ? NULL
+	    : tt_suspect_variable(r->arena, value);
+
+	return name != NULL ? name : r->remedy;
+}
+
 static bool
 table_scalar(const struct tt_table_owner *owner, const struct tt_option *o,
     const struct tt_value *value, void *slot, const char *label)
@@ -205,7 +216,8 @@ table_scalar(const struct tt_table_owner *owner, const struct tt_option *o,
 		return true;
 	if (r.is_secret)
 		tt_errors_hide(owner->load->errs, value->mark, value->end);
-	return table_fail(owner, value, r.remedy, r.what);
+	return table_fail(owner, value, r.is_secret ? r.remedy
+	    : table_remedy(&r, value), r.what);
 }
 
 static bool
@@ -258,7 +270,7 @@ table_addresses(const struct tt_table_owner *owner, const struct tt_option *o,
 		else if (tt_option_read_address(&r, item->text, item->size, &list[n]))
 			n++;
 		else
-			ok = table_fail(owner, item, r.remedy, r.what);
+			ok = table_fail(owner, item, table_remedy(&r, item), r.what);
 	}
 	if (ok)
 		*slot = (struct tt_addresses){ n, list };
@@ -592,6 +604,8 @@ table_option(const struct tt_table_owner *owner, const struct tt_option *table,
 		    "word for nothing", label, key->value->text));
 	else if (key != NULL)
 		ok = table_store(owner, o, key->value, slot, label);
+	if (key != NULL && ok)
+		tt_suspect_check(owner->load, o, key->value, owner->path, label);
 	if ((key == NULL || !ok) && o->standard != NULL)
 		table_standard(owner, o, o->standard, slot, label);
 	return ok;

@@ -47,6 +47,7 @@ Suite *check_sqlretain_suite(void);
 Suite *check_stats_suite(void);
 Suite *check_status_suite(void);
 Suite *check_supervise_suite(void);
+Suite *check_suspect_suite(void);
 Suite *check_syntax_suite(void);
 Suite *check_tap_suite(void);
 Suite *check_task_suite(void);
@@ -99,6 +100,7 @@ static Suite *(*const suites[])(void) = {
 	check_stats_suite,
 	check_status_suite,
 	check_supervise_suite,
+	check_suspect_suite,
 	check_syntax_suite,
 	check_tap_suite,
 	check_task_suite,
