@@ -378,7 +378,8 @@ wsclient_verify(struct tt_wsclient *c, X509_STORE_CTX *store, bool ok)
 static bool
 wsclient_is_loss(const char *text, size_t size)
 {
-	static const char *const losses[] = { "Closed before conn", "Peer hung up",
+	static const char *const losses[] = { "Closed before conn",
+		"closed before established", "Peer hung up",
 		"connect SSL", "connect SYSCALL", "read failed", "Unable to connect" };
 
 	for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
