@@ -117,6 +117,16 @@ static Suite *(*const suites[])(void) = {
 	NULL
 };
 
+const char *__asan_default_options(void);
+
+/* Check hears of each ck_assert() and forgets it: AddressSanitizer would keep 256 MiB
+ * of that, to be copied by the fork of every test behind it. */
+const char *
+__asan_default_options(void)
+{
+	return "quarantine_size_mb=16";
+}
+
 int
 main(int argc, char **argv)
 {
