@@ -87,6 +87,7 @@ __attribute__((constructor)) static void
 faults_begin(void)
 {
 	const char *path = getenv("TT_FAULTS");
+	struct stat st;
 	void *at;
 	int fd;
 
@@ -95,6 +96,11 @@ faults_begin(void)
 	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return;
+	/* A library that was built of another source would do something else, or nothing. */
+	if (fstat(fd, &st) != 0 || st.st_size != sizeof *faults) {
+		fputs("faults.so is not of this source: make tests/e2e/faults.so\n", stderr);
+		_exit(EXIT_FAILURE);
+	}
 	at = mmap(NULL, sizeof *faults, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	syscall(SYS_close, fd);
 	if (at == MAP_FAILED)

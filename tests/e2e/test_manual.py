@@ -11,7 +11,7 @@ import subprocess
 
 import tt
 
-PAGES = ("config/taskthread.yaml.5", "daemon/taskthreadd.8")
+PAGES = ("config/taskthread.yaml.5", "daemon/taskthreadd.8", "daemon/taskthread.7")
 
 # What a device sends, and the frames that go UP, for each row of FRAMINGS.
 ADU = b"\x00\x01\x00\x00\x00\x03\x11\x03\x00"
@@ -114,6 +114,17 @@ def test_the_pages_have_the_form_of_manual_pages():
         r = subprocess.run(["mandoc", "-Tlint", "-Wwarning", os.path.join(tt.TOP, name)],
                            capture_output=True, text=True)
         assert r.returncode == 0 and r.stdout == "", r.stdout
+
+
+def test_whatever_shows_a_promise_is_there_and_is_run():
+    text = page(PAGES[2])
+    with open(os.path.join(tt.TOP, "tests/Makefile.inc")) as f:
+        run = f.read()
+    named = set(re.findall(r"\btest_\w+", text))
+    assert len(named) > 10
+    for name in sorted(named):
+        assert os.path.exists(os.path.join(tt.TOP, "tests/e2e", name + ".py")), name
+        assert "%D%/e2e/" + name + ".py" in run, name
 
 
 def test_every_example_of_an_option_is_taken():
