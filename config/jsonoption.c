@@ -15,7 +15,8 @@
 
 #define JSON_SOURCE "(env:[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?|file:/[^}]*|" \
 	"credential:[^/}]+)\\}"
-#define JSON_ELSEWHERE "\\$\\{" JSON_SOURCE
+/* $${ is text. */
+#define JSON_ELSEWHERE "(^|[^$])\\$\\{" JSON_SOURCE
 /* No ${ that is not one of them; $${ is none. */
 #define JSON_TEXT "^(?!(.*[^$])?\\$\\{(?!" JSON_SOURCE "))"
 #define JSON_NUMBER "[0-9]+"
