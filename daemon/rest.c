@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config/option.h"
 #include "daemon/life.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
@@ -155,17 +156,17 @@ tt_rest_up(struct tt_thread *child)
 {
 	struct tt_rest *r = child->home.rest;
 	uint64_t left_out;
-	char path[512];
+	char path[512], within[32];
 
 	if (r == NULL || r->past.n == 0)
 		return;
 	tt_supervise_up(&r->past, tt_now(child->parent));
 	if (!tt_log_limit(&r->restarts, tt_now(child->parent), REST_LINES, &left_out))
 		return;
+	tt_option_print_duration(child->node->restart.within, within, sizeof within);
 	tt_log(TT_LOG_NOTICE, tt_info(child, path, sizeof path),
-	    "restarted, %u of %lld within %gs", r->past.n,
-	    (long long)child->node->restart.max,
-	    (double)child->node->restart.within / 1e9);
+	    "restarted, %u of %lld within %s", r->past.n,
+	    (long long)child->node->restart.max, within);
 }
 
 /* --- the decision -------------------------------------------------------- */
@@ -177,12 +178,13 @@ rest_give_up(struct tt_thread *child)
 	const struct tt_restart *limit = &child->node->restart;
 	struct tt_thread *parent = child->parent;
 	bool last = parent->parent == NULL;
-	char path[512], often[64];
+	char path[512], often[96], within[32];
 
 	snprintf(often, sizeof often, "restart is off");
+	tt_option_print_duration(limit->within, within, sizeof within);
 	if (limit->given)
-		snprintf(often, sizeof often, "failed %lld times within %gs",
-		    (long long)limit->max + 1, (double)limit->within / 1e9);
+		snprintf(often, sizeof often, "failed %lld times within %s",
+		    (long long)limit->max + 1, within);
 	tt_log(TT_LOG_ERROR, tt_info(child, path, sizeof path),
 	    "given up: %s; %s %s", often, last ? "the daemon" : parent->node->key,
 	    last ? "ends" : "fails");
