@@ -19,7 +19,7 @@
 #include "daemon/taskthread.h"
 #include "plugins/flood.h"
 #include "plugins/kinds.h"
-#include "plugins/wsloop.h"
+#include "plugins/wsclient.h"
 #include "plugins/wsoptions.h"
 #include "plugins/wssender.h"
 #include "plugins/wswindow.h"
@@ -672,7 +672,7 @@ websocket_sub_client(struct websocket_sub *s, struct tt_error *err)
 
 	while (root->parent != NULL)
 		root = root->parent;
-	setup.clients = tt_wsoptions_census(root, &setup.tls_anywhere);
+	tt_wsoptions_census(root, &setup.census);
 	setup.ca = c->tls.ca;
 	setup.cert = c->tls.cert;
 	setup.key = c->tls.key;

@@ -1,99 +1,66 @@
-/* wsloop.h - the door to libwebsockets.
+/* wsloop.h - the loop that all websockets of a worker share.
  *
- * A worker has one loop, which all its websockets share: a libwebsockets context
- * on a libuv loop, which stands as one descriptor in the worker's libevent loop
- * and turns in its pump.  A client is one destination with at most one connection
- * at a time; what it writes are frames that are ready-made.
- *
- * Every call returns at once, and callbacks come from the pump only.  No deadline
- * is kept here: whoever waits has a timer, and calls tt_wsclient_drop(). */
+ * It is a libwebsockets context on a libuv loop, which stands as one descriptor in the
+ * worker's libevent loop and turns in its pump.  Nobody but a door, like wsclient.c,
+ * looks in here. */
 #ifndef TT_PLUGINS_WSLOOP_H
 #define TT_PLUGINS_WSLOOP_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include "daemon/taskthread.h"
 
-struct tt_wsclient;
+struct lws;
+struct lws_context;
+struct tt_wsloop;
 
-/* Longest parts of a request that libwebsockets sends whole. */
-#define TT_WS_MAX_HOST 110		/* with port */
-#define TT_WS_MAX_PATH 1900
-#define TT_WS_MAX_SUBPROTOCOL 256
-#define TT_WS_MAX_HEADERS 8192
-
-/* Most bytes of an inbound message, and how many of its first ones are kept. */
-#define TT_WS_MAX_INBOUND (64 << 10)
-#define TT_WS_KEPT 64
-
-/* What a client is made for.  The strings must outlive it. */
-struct tt_wssetup {
-	unsigned clients;		/* there will be on this worker, in all */
-	bool tls_anywhere;		/* one of them uses TLS */
-	bool tls, verify;		/* this one does; its peer has to prove its name */
-	const char *ca, *cert, *key;	/* PEM files, or NULL: the system's, none, none */
-	const struct tt_wsevents *events;
-	void *arg;			/* for the callbacks */
+/* The websockets of a tree, counted: the loop is made for all of them. */
+struct tt_wscensus {
+	unsigned clients;
+	bool tls;			/* somebody uses it */
 };
 
-/* What is asked of the destination.  Must live until opened() or closed(). */
-struct tt_wsrequest {
-	const char *address;		/* numeric */
-	uint16_t port;
-	const char *host;		/* with port where it is not the usual one */
-	const char *path;		/* with query */
-	const char *subprotocol;	/* or NULL */
-	const char *headers;		/* lines, each ended by CRLF, or "" */
+/* What one door's object does in the pump.  */
+struct tt_wspart {
+	struct tt_wspart *next;
+	void (*before)(struct tt_wspart *part);	/* what must not be done within a */
+						/* callback of libwebsockets */
+	void (*after)(struct tt_wspart *part);	/* the loop has turned: to write */
+	bool (*owns)(const struct tt_wspart *part, const struct lws *wsi);
+	void (*free)(struct tt_wspart *part);
 };
 
-struct tt_wsevents {
-	/* The upgrade has succeeded. */
-	void (*opened)(void *arg);
-	/* Asked for by tt_wsclient_want_write(), or the rest of an earlier write has
-	 * gone: tt_wsclient_write() is welcome. */
-	void (*writable)(void *arg);
-	/* A message of SIZE bytes, of which TEXT has the first TT_WS_KEPT.  One that is
-	 * longer than TT_WS_MAX_INBOUND comes as soon as it is, with that SIZE, and its
-	 * rest not at all. */
-	void (*message)(void *arg, bool binary, const char *text, size_t size);
-	void (*pong)(void *arg, const uint8_t *payload, size_t size);
-	/* The destination has begun to close; closed() follows soon. */
-	void (*ending)(void *arg);
-	/* The connection is gone, or did not come about, for REASON. */
-	void (*closed)(void *arg, const char *reason);
-};
+/* The loop of SELF's worker, which is made for the first that asks, with PART on it.
+ * Returns NULL with ERR set: a package is missing. */
+struct tt_wsloop *tt_wsloop_enter(struct tt_thread *self,
+    const struct tt_wscensus *census, struct tt_wspart *part, struct tt_error *err);
 
-/* Makes a client on SELF's worker, and the worker's loop with the first of them.
- * Returns NULL with ERR set: a package is missing, a file of TLS cannot be read. */
-struct tt_wsclient *tt_wsclient_create(struct tt_thread *self,
-    const struct tt_wssetup *setup, struct tt_error *err);
+/* PART's owner has gone.  PART stays, for late callbacks, until the last has gone,
+ * and with it the loop; then PART is freed. */
+void tt_wsloop_leave(struct tt_wsloop *loop, struct tt_thread *self);
 
-/* Ends it: no callback comes after this.  SELF is as above.  Takes NULL. */
-void tt_wsclient_destroy(struct tt_wsclient *client, struct tt_thread *self);
+struct lws_context *tt_wsloop_context(const struct tt_wsloop *loop);
 
-/* Begins a connection; there is none.  Returns 0 when opened() or closed() will
- * follow, or -1 with REASON, SIZE bytes of room, when it failed at once. */
-int tt_wsclient_connect(struct tt_wsclient *client, const struct tt_wsrequest *request,
-    char *reason, size_t size);
+/* The pump is to run; libuv's loop is to turn in it; libwebsockets was called from
+ * outside its callbacks, and is to notice. */
+void tt_wsloop_wake(struct tt_wsloop *loop);
+void tt_wsloop_want_turn(struct tt_wsloop *loop);
+void tt_wsloop_called(struct tt_wsloop *loop);
 
-void tt_wsclient_want_write(struct tt_wsclient *client);
+/* A connect() failed at once, and has left a handle behind. */
+void tt_wsloop_litter(struct tt_wsloop *loop);
 
-/* True if the connection is open and all that was written before has gone to the
- * socket. */
-bool tt_wsclient_is_ready(const struct tt_wsclient *client);
+/* Closes what was left behind now. */
+void tt_wsloop_sweep(struct tt_wsloop *loop);
 
-/* Writes whole frames.  What the socket does not take is copied, and goes before
- * anything else.  Returns 0, or -1: the connection is broken, and closed() comes. */
-int tt_wsclient_write(struct tt_wsclient *client, uint8_t *data, size_t size);
+/* While a virtual host is made for files of TLS, what libwebsockets says is loud:
+ * what is wrong with a certificate, only its log tells. */
+void tt_wsloop_loud(bool loud);
 
-/* Bytes that the peer's TCP has taken since the connection began; in *END, how many
- * it will be when it has all that was written, or up to one write more. */
-uint64_t tt_wsclient_progress(const struct tt_wsclient *client, uint64_t *end);
+/* Returns 0 if FILE (or NULL) can be read, or -1 with ERR set. */
+int tt_wsloop_check_file(const char *what, const char *file, struct tt_error *err);
 
-/* Ends the connection, or the attempt, now; closed() does not come.  RESET throws
- * away what has not been sent.  Nothing happens where there is none. */
-void tt_wsclient_drop(struct tt_wsclient *client, bool reset);
+/* More than any deadline of ours, in seconds: none of its own must come first. */
+#define TT_WSLOOP_LONG 100000
 
 #endif

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "plugins/wsclient.h"
 #include "plugins/wsformat.h"
-#include "plugins/wsloop.h"
 
 #define WSOPTIONS_USUAL_MESSAGE (INT64_C(1) << 20)
 #define WSOPTIONS_LARGEST_MESSAGE (INT64_C(1) << 30)
@@ -279,18 +279,15 @@ tt_wsoptions_resident(const struct tt_node *node)
 	return 2 * message + (64 << 10) + (c->url.tls ? 256 << 10 : 0);
 }
 
-unsigned
-tt_wsoptions_census(const struct tt_node *node, bool *tls)
+void
+tt_wsoptions_census(const struct tt_node *node, struct tt_wscensus *census)
 {
-	unsigned n = 0;
-
 	if (node->schema->options == tt_wsoptions) {
 		const struct tt_wsconfig *c = node->config;
 
-		*tls |= c->url.tls;
-		n++;
+		census->tls |= c->url.tls;
+		census->clients++;
 	}
 	for (unsigned i = 0; i < node->n_children; i++)
-		n += tt_wsoptions_census(node->children[i], tls);
-	return n;
+		tt_wsoptions_census(node->children[i], census);
 }

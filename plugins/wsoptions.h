@@ -4,6 +4,7 @@
 
 #include "config/node.h"
 #include "config/schema.h"
+#include "plugins/wsloop.h"
 
 enum tt_wsack { TT_WSACK_PONG, TT_WSACK_SEQUENCE, TT_WSACK_NONE };
 
@@ -43,7 +44,7 @@ int64_t tt_wsoptions_max_message(const struct tt_node *node);
 /* Resident bytes that NODE may need beside what waits in its master's log. */
 int64_t tt_wsoptions_resident(const struct tt_node *node);
 
-/* Destinations in the tree of NODE, and whether one of them uses TLS. */
-unsigned tt_wsoptions_census(const struct tt_node *node, bool *tls);
+/* Adds the websockets in the tree of NODE to CENSUS. */
+void tt_wsoptions_census(const struct tt_node *node, struct tt_wscensus *census);
 
 #endif
