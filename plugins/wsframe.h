@@ -13,7 +13,8 @@
 #define TT_WSFRAME_HEAD 14
 
 enum tt_wsopcode {
-	TT_WS_TEXT = 1, TT_WS_BINARY = 2, TT_WS_CLOSE = 8, TT_WS_PING = 9
+	TT_WS_TEXT = 1, TT_WS_BINARY = 2, TT_WS_CLOSE = 8, TT_WS_PING = 9,
+	TT_WS_PONG = 10
 };
 
 /* Mask keys that nobody can foretell (RFC 6455, 10.3): blocks of ChaCha8, each

@@ -58,6 +58,8 @@ Suite *check_tree_suite(void);
 Suite *check_wiring_suite(void);
 Suite *check_wsformat_suite(void);
 Suite *check_wsframe_suite(void);
+Suite *check_wshandshake_suite(void);
+Suite *check_wsinbound_suite(void);
 Suite *check_wslog_suite(void);
 Suite *check_wssender_suite(void);
 Suite *check_wswindow_suite(void);
@@ -111,6 +113,8 @@ static Suite *(*const suites[])(void) = {
 	check_wiring_suite,
 	check_wsformat_suite,
 	check_wsframe_suite,
+	check_wshandshake_suite,
+	check_wsinbound_suite,
 	check_wslog_suite,
 	check_wssender_suite,
 	check_wswindow_suite,
