@@ -419,16 +419,19 @@ tt_wsformat_close(struct tt_wsformat *f, struct tt_wsblock *b)
 	enum tt_wsopcode opcode = f->type == TT_WS_JSON ? TT_WS_TEXT : TT_WS_BINARY;
 	size_t payload = b->used - b->message - b->head, shift;
 	uint8_t *start = b->data + b->message, *out;
-	uint32_t key;
+	uint32_t key = 0;
 
 	if (b->head == 0)
 		return;
-	key = tt_wskey(&f->keys);
-	out = tt_wsframe_head(start, opcode, payload, key);
+	if (!f->bare)
+		key = tt_wskey(&f->keys);
+	out = f->bare ? tt_wsframe_bare_head(start, opcode, payload) :
+	    tt_wsframe_head(start, opcode, payload, key);
 	shift = (size_t)(start + b->head - out);
 	if (shift > 0)
 		memmove(out, out + shift, payload);
-	tt_wsframe_mask(out, out, payload, key);
+	if (!f->bare)
+		tt_wsframe_mask(out, out, payload, key);
 	b->used -= shift;
 	b->head = 0;
 }
@@ -442,15 +445,19 @@ tt_wsformat_run(struct tt_wsformat *f, struct tt_wsblock *b,
 	const size_t prefix = tt_wsformat_prefix(f);
 	uint8_t *out = b->data + b->used;
 	uint64_t sum = 0, size;
-	uint32_t key, i;
+	uint32_t key = 0, i;
 
 	for (i = 0; i < span->n && sum < limit; i++, slice++) {
 		size = prefix + slice->length;
 		if (size > f->max_message ||
 		    tt_wsframe_head_size(size) + size > (uint64_t)(end - out))
 			break;
-		key = tt_wskey(&f->keys);
-		out = tt_wsframe_head(out, TT_WS_BINARY, size, key);
+		if (f->bare) {
+			out = tt_wsframe_bare_head(out, TT_WS_BINARY, size);
+		} else {
+			key = tt_wskey(&f->keys);
+			out = tt_wsframe_head(out, TT_WS_BINARY, size, key);
+		}
 		if (prefix > 0) {
 			tt_wsframe_u64(out, span->position + i);
 			tt_wsframe_mask(out, out, 8, key);
@@ -463,6 +470,62 @@ tt_wsformat_run(struct tt_wsformat *f, struct tt_wsblock *b,
 	b->used = (size_t)(out - b->data);
 	*bytes = sum;
 	return i;
+}
+
+/* Makes room in B, which is empty, for a message of its own that is larger. */
+static void
+wsformat_grow(const struct tt_wsformat *f, struct tt_wsblock *b, uint64_t size)
+{
+	b->size = size + tt_wsformat_prefix(f) + TT_WSFRAME_HEAD;
+	b->data = tt_xrealloc(b->data, b->size + TT_WSFRAME_PING);
+}
+
+enum tt_wsformat_verdict
+tt_wsformat_encode(struct tt_wsformat *f, struct tt_wsblock *b,
+    const struct tt_wsitem *item)
+{
+	enum tt_wsformat_verdict verdict;
+	uint64_t size;
+	bool text;
+
+	verdict = tt_wsformat_measure(f, item, &size, &text);
+	if (verdict != TT_WS_FITS || !tt_wsblock_fits(f, b, size))
+		tt_wsformat_close(f, b);
+	if (verdict != TT_WS_FITS)
+		return verdict;
+	if (!tt_wsblock_fits(f, b, size)) {
+		if (b->used > 0)
+			return TT_WS_FULL;
+		wsformat_grow(f, b, size);
+	}
+	tt_wsformat_add(f, b, item, size, text);
+	if (f->batch == TT_WS_NONE)
+		tt_wsformat_close(f, b);
+	return TT_WS_FITS;
+}
+
+void
+tt_wsblock_init(struct tt_wsblock *b)
+{
+	*b = (struct tt_wsblock){ .size = TT_WS_BLOCK };
+	b->data = tt_xmalloc_aligned(TT_WS_BLOCK + TT_WSFRAME_PING);
+}
+
+void
+tt_wsblock_reset(struct tt_wsblock *b)
+{
+	b->used = 0;
+	if (b->size == TT_WS_BLOCK)
+		return;
+	free(b->data);
+	tt_wsblock_init(b);
+}
+
+void
+tt_wsblock_finish(struct tt_wsblock *b)
+{
+	free(b->data);
+	b->data = NULL;
 }
 
 bool

@@ -1,8 +1,8 @@
-/* wsformat.h - frames as the messages of a websocket destination.
+/* wsformat.h - frames as the messages of a websocket.
  *
  * Values in, bytes out: a format encodes frames of batches into a block, where
- * messages stand ready-made, one behind the other, masked, to be written as they
- * are.
+ * messages stand ready-made, one behind the other, to be written as they are: masked
+ * for a destination, bare for viewers.
  *
  * raw, batch none, has a path of its own (tt_wsformat_run()): header, key and
  * payload in one pass.  All others open a message, add frames to it, and close it,
@@ -30,7 +30,8 @@ enum tt_wsformat_batch { TT_WS_NONE, TT_WS_NEWLINE, TT_WS_LENGTH };
 struct tt_wsformat {
 	enum tt_wsformat_type type;
 	enum tt_wsformat_batch batch;
-	bool sequence;			/* the destination acknowledges positions */
+	bool sequence;			/* positions are told, where the format has none */
+	bool bare;			/* a server's frames; to be set after init() */
 	uint64_t max_message;		/* payload bytes */
 	const char *gateway;
 	struct tt_wskeys keys;
@@ -45,7 +46,7 @@ struct tt_wsformat {
 
 /* Messages under construction. */
 struct tt_wsblock {
-	uint8_t *data;
+	uint8_t *data;			/* behind `size` there is room for a ping */
 	size_t size, used;		/* size: room for whole messages */
 	size_t message;			/* where the open one begins */
 	size_t head;			/* room for its header; 0: none is open */
@@ -77,8 +78,18 @@ tt_wsformat_prefix(const struct tt_wsformat *f)
 uint64_t tt_wsformat_worst(enum tt_wsformat_type type, enum tt_wsformat_batch batch,
     bool sequence, uint64_t size, uint64_t names);
 
-/* Whether a frame can be sent, and if not, why. */
-enum tt_wsformat_verdict { TT_WS_FITS, TT_WS_HAS_NEWLINE, TT_WS_TOO_LONG };
+/* Whether a frame can be sent, and if not, why.  FULL: not into this block. */
+enum tt_wsformat_verdict { TT_WS_FITS, TT_WS_HAS_NEWLINE, TT_WS_TOO_LONG, TT_WS_FULL };
+
+/* An empty block of TT_WS_BLOCK, or B emptied, which gives back what it was larger. */
+void tt_wsblock_init(struct tt_wsblock *b);
+void tt_wsblock_reset(struct tt_wsblock *b);
+void tt_wsblock_finish(struct tt_wsblock *b);
+
+/* Adds ITEM to B, whatever it takes: the message that is open is closed where it has
+ * no room, or ITEM cannot be sent; a block that is empty grows. */
+enum tt_wsformat_verdict tt_wsformat_encode(struct tt_wsformat *f, struct tt_wsblock *b,
+    const struct tt_wsitem *item);
 
 /* Says in *SIZE how many bytes ITEM adds to a message, and if it can be sent at
  * all.  In *TEXT, json: the payload is UTF-8. */

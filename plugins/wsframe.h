@@ -1,7 +1,8 @@
-/* wsframe.h - websocket frames of a client, ready-made (RFC 6455, 5).
+/* wsframe.h - websocket frames, ready-made (RFC 6455, 5).
  *
- * Bytes in, bytes out: a frame is a header, a mask key, and the payload masked by
- * it.  The payload is masked a word at a time, while it is copied. */
+ * Bytes in, bytes out: a frame of a client is a header, a mask key, and the payload
+ * masked by it.  The payload is masked a word at a time, while it is copied.  A frame
+ * of a server is bare: it has no key. */
 #ifndef TT_PLUGINS_WSFRAME_H
 #define TT_PLUGINS_WSFRAME_H
 
@@ -43,29 +44,47 @@ tt_wsframe_head_size(uint64_t length)
 	return length < 126 ? 6 : length < 65536 ? 8 : 14;
 }
 
+/* Writes FIN, OPCODE and LENGTH in the fewest bytes, the latter beside MASKED, 0x80 or
+ * 0.  Returns the end. */
+static inline uint8_t *
+tt_wsframe_length(uint8_t *out, enum tt_wsopcode opcode, uint64_t length,
+    unsigned masked)
+{
+	*out++ = (uint8_t)(0x80 | opcode);
+	if (length < 126) {
+		*out++ = (uint8_t)(masked | length);
+	} else if (length < 65536) {
+		*out++ = (uint8_t)(masked | 126);
+		*out++ = (uint8_t)(length >> 8);
+		*out++ = (uint8_t)length;
+	} else {
+		*out++ = (uint8_t)(masked | 127);
+		for (int shift = 56; shift >= 0; shift -= 8)
+			*out++ = (uint8_t)(length >> shift);
+	}
+	return out;
+}
+
 /* Writes the header of one whole message: FIN, OPCODE, LENGTH and KEY, in the
  * fewest bytes.  Returns where the payload begins. */
 static inline uint8_t *
 tt_wsframe_head(uint8_t *out, enum tt_wsopcode opcode, uint64_t length, uint32_t key)
 {
-	*out++ = (uint8_t)(0x80 | opcode);
-	if (length < 126) {
-		*out++ = (uint8_t)(0x80 | length);
-	} else if (length < 65536) {
-		*out++ = 0x80 | 126;
-		*out++ = (uint8_t)(length >> 8);
-		*out++ = (uint8_t)length;
-	} else {
-		*out++ = 0x80 | 127;
-		for (int shift = 56; shift >= 0; shift -= 8)
-			*out++ = (uint8_t)(length >> shift);
-	}
+	out = tt_wsframe_length(out, opcode, length, 0x80);
 	memcpy(out, &key, 4);
 	return out + 4;
 }
 
+/* The same without a key: a server's. */
+static inline uint8_t *
+tt_wsframe_bare_head(uint8_t *out, enum tt_wsopcode opcode, uint64_t length)
+{
+	return tt_wsframe_length(out, opcode, length, 0);
+}
+
 /* Copies SIZE bytes, masked by KEY from its first byte on, where KEY holds the
- * four bytes as they stand in memory.  OUT may be FROM: then it masks in place.
+ * four bytes as they stand in memory; 0 just copies.  OUT may be FROM: then it masks
+ * in place.
  * Other overlaps are not allowed. */
 static inline void
 tt_wsframe_mask(uint8_t *out, const uint8_t *from, size_t size, uint32_t key)

@@ -1,23 +1,17 @@
 /* wssender.c - from a log, by a cursor, into blocks of messages. */
 #include "plugins/wssender.h"
 
-#include <stdlib.h>
-
-#include "daemon/memory.h"
-
 void
 tt_wssender_init(struct tt_wssender *s)
 {
-	s->block.size = TT_WS_BLOCK;
-	s->block.data = tt_xmalloc_aligned(TT_WS_BLOCK + TT_WSFRAME_PING);
+	tt_wsblock_init(&s->block);
 }
 
 void
 tt_wssender_finish(struct tt_wssender *s)
 {
 	tt_wsformat_finish(&s->format);
-	free(s->block.data);
-	s->block.data = NULL;
+	tt_wsblock_finish(&s->block);
 }
 
 /* The next N frames of SPAN, with BYTES, are in the block. */
@@ -51,40 +45,20 @@ wssender_refuse(struct tt_wssender *s, const struct tt_wsitem *item,
 		s->refused(s->arg, item, verdict);
 }
 
-/* Makes room in the block, which is empty, for a message of its own that is larger. */
-static void
-wssender_grow(struct tt_wssender *s, uint64_t size)
-{
-	s->block.size = size + tt_wsformat_prefix(&s->format) + TT_WSFRAME_HEAD;
-	s->block.data = tt_xrealloc(s->block.data, s->block.size + TT_WSFRAME_PING);
-}
-
 /* Adds one frame, the first of SPAN.  Returns false when the block is full. */
 static bool
 wssender_add(struct tt_wssender *s, const struct tt_wsspan *span)
 {
 	const struct tt_wsitem item = { .batch = span->batch, .i = span->at,
 		.position = span->position, .channel = s->channels[span->channel] };
-	enum tt_wsformat_verdict verdict;
-	uint64_t size;
-	bool text;
+	enum tt_wsformat_verdict verdict = tt_wsformat_encode(&s->format, &s->block, &item);
 
-	verdict = tt_wsformat_measure(&s->format, &item, &size, &text);
+	if (verdict == TT_WS_FULL)
+		return false;
 	if (verdict != TT_WS_FITS) {
-		tt_wsformat_close(&s->format, &s->block);
 		wssender_refuse(s, &item, verdict);
 		return true;
 	}
-	if (!tt_wsblock_fits(&s->format, &s->block, size))
-		tt_wsformat_close(&s->format, &s->block);
-	if (!tt_wsblock_fits(&s->format, &s->block, size)) {
-		if (s->block.used > 0)
-			return false;
-		wssender_grow(s, size);
-	}
-	tt_wsformat_add(&s->format, &s->block, &item, size, text);
-	if (s->format.batch == TT_WS_NONE)
-		tt_wsformat_close(&s->format, &s->block);
 	wssender_took(s, span, 1, span->batch->slices[span->at].length);
 	return true;
 }
@@ -119,10 +93,5 @@ tt_wssender_fill(struct tt_wssender *s, uint64_t limit)
 void
 tt_wssender_written(struct tt_wssender *s)
 {
-	s->block.used = 0;
-	if (s->block.size == TT_WS_BLOCK)
-		return;
-	free(s->block.data);
-	s->block.size = TT_WS_BLOCK;
-	s->block.data = tt_xmalloc_aligned(TT_WS_BLOCK + TT_WSFRAME_PING);
+	tt_wsblock_reset(&s->block);
 }

@@ -65,25 +65,27 @@ free_batch(struct tt_batch *batch)
 	free(batch);
 }
 
-/* --- a server's view ----------------------------------------------------- */
+/* --- a receiver's view ----------------------------------------------------- */
 
 struct message {
 	unsigned opcode;
+	bool masked;
 	size_t size;
 	uint8_t *data;			/* with a NUL behind it */
 };
 
-/* Takes one masked message off *AT.  Fails the test where it is none. */
+/* Takes one message off *AT.  Fails the test where it is none. */
 static struct message
 next_message(const uint8_t **at, const uint8_t *end)
 {
+	static const uint8_t none[4];
 	const uint8_t *p = *at, *key;
 	struct message m;
 	uint64_t size;
 
-	ck_assert_int_ge(end - p, 6);
+	ck_assert_int_ge(end - p, 2);
 	ck_assert_uint_eq(p[0] & 0xf0, 0x80);
-	ck_assert_uint_eq(p[1] & 0x80, 0x80);
+	m.masked = (p[1] & 0x80) != 0;
 	m.opcode = p[0] & 15;
 	size = p[1] & 0x7f;
 	p += 2;
@@ -95,8 +97,9 @@ next_message(const uint8_t **at, const uint8_t *end)
 			size = size << 8 | *p++;
 		ck_assert_uint_ge(size, p - *at == 4 ? 126 : 65536);
 	}
-	key = p;
-	p += 4;
+	key = m.masked ? p : none;
+	p += m.masked ? 4 : 0;
+	ck_assert_int_ge(end - p, 0);
 	ck_assert_uint_ge((uint64_t)(end - p), size);
 	m.size = size;
 	m.data = malloc(size + 1);
@@ -173,7 +176,7 @@ START_TEST(raw_is_one_binary_message_a_frame)
 {
 	static struct tt_wsformat f;
 	struct tt_batch *batch = make_batch(frames, N_FRAMES);
-	bool sequence = _i & 1, by_run = _i & 2;
+	bool sequence = _i & 1, by_run = _i & 2, bare = _i & 4;
 	struct tt_wsblock b = { .size = 4096, .data = malloc(4096) };
 	struct tt_wsspan span = { .batch = batch, .n = N_FRAMES, .position = 1000 };
 	const uint8_t *at, *end;
@@ -182,6 +185,7 @@ START_TEST(raw_is_one_binary_message_a_frame)
 	size_t size;
 
 	tt_wsformat_init(&f, TT_WS_RAW, TT_WS_NONE, sequence, 1 << 20, "g");
+	f.bare = bare;
 	if (by_run) {
 		ck_assert_uint_eq(tt_wsformat_run(&f, &b, &span, UINT64_MAX, &bytes), N_FRAMES);
 		ck_assert_uint_eq(bytes, batch->bytes);
@@ -196,6 +200,7 @@ START_TEST(raw_is_one_binary_message_a_frame)
 		const uint8_t *p = m.data;
 
 		ck_assert_uint_eq(m.opcode, 2);
+		ck_assert(m.masked == !bare);
 		if (sequence) {
 			ck_assert_uint_eq(number(p, 8), 1000 + (uint64_t)i);
 			p += 8;
@@ -252,7 +257,7 @@ START_TEST(raw_lengths_and_lines_fill_messages)
 {
 	static struct tt_wsformat f;
 	struct tt_batch *batch = make_batch(frames, N_FRAMES);
-	bool sequence = _i & 1, lines = _i & 2, small = _i & 4;
+	bool sequence = _i & 1, lines = _i & 2, small = _i & 4, bare = _i & 8;
 	const uint8_t *at, *end;
 	uint8_t *all;
 	size_t size;
@@ -260,6 +265,7 @@ START_TEST(raw_lengths_and_lines_fill_messages)
 
 	tt_wsformat_init(&f, TT_WS_RAW, lines ? TT_WS_NEWLINE : TT_WS_LENGTH, sequence,
 	    small ? 150 : 1 << 20, "g");
+	f.bare = bare;
 	at = all = encode(&f, batch, 500, 4096, &size);
 	end = at + size;
 	while (at < end) {
@@ -268,6 +274,7 @@ START_TEST(raw_lengths_and_lines_fill_messages)
 
 		messages++;
 		ck_assert_uint_eq(m.opcode, 2);
+		ck_assert(m.masked == !bare);
 		ck_assert_uint_le(m.size, f.max_message);
 		if (sequence) {
 			ck_assert_uint_eq(number(p, 8), 500 + (uint64_t)i);
@@ -648,9 +655,9 @@ check_wsformat_suite(void)
 	TCase *tcase = tcase_create("wsformat");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_add_loop_test(tcase, raw_is_one_binary_message_a_frame, 0, 4);
+	tcase_add_loop_test(tcase, raw_is_one_binary_message_a_frame, 0, 8);
 	tcase_add_test(tcase, a_run_ends_where_the_room_the_limit_or_max_message_does);
-	tcase_add_loop_test(tcase, raw_lengths_and_lines_fill_messages, 0, 8);
+	tcase_add_loop_test(tcase, raw_lengths_and_lines_fill_messages, 0, 16);
 	tcase_add_loop_test(tcase, messages_of_every_size_around_a_header_s_end_are_whole,
 	    0, 3);
 	tcase_add_test(tcase, a_frame_that_cannot_be_sent_is_refused);

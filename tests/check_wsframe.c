@@ -38,6 +38,19 @@ START_TEST(a_header_is_as_short_as_it_can_be)
 }
 END_TEST
 
+START_TEST(a_server_s_header_is_the_same_without_a_key)
+{
+	uint8_t out[TT_WSFRAME_HEAD];
+	size_t size = heads[_i].size - 4;
+
+	ck_assert_ptr_eq(tt_wsframe_bare_head(out, TT_WS_TEXT, heads[_i].length),
+	    out + size);
+	ck_assert_uint_eq(out[0], 0x81);
+	ck_assert_uint_eq(out[1], heads[_i].bytes[0] & 0x7f);
+	ck_assert_mem_eq(out + 2, heads[_i].bytes + 1, size - 2);
+}
+END_TEST
+
 START_TEST(masking_is_what_the_standard_says_at_every_length_and_place)
 {
 	/* Exact allocations, so that a sanitizer sees a byte too many. */
@@ -131,6 +144,8 @@ check_wsframe_suite(void)
 	TCase *tcase = tcase_create("wsframe");
 
 	tcase_add_loop_test(tcase, a_header_is_as_short_as_it_can_be, 0,
+	    sizeof heads / sizeof heads[0]);
+	tcase_add_loop_test(tcase, a_server_s_header_is_the_same_without_a_key, 0,
 	    sizeof heads / sizeof heads[0]);
 	tcase_add_test(tcase, masking_is_what_the_standard_says_at_every_length_and_place);
 	tcase_add_test(tcase, a_ping_carries_its_number);
