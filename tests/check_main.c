@@ -56,6 +56,7 @@ Suite *check_thread_suite(void);
 Suite *check_timer_thread_suite(void);
 Suite *check_tree_suite(void);
 Suite *check_wiring_suite(void);
+Suite *check_wsfeed_suite(void);
 Suite *check_wsformat_suite(void);
 Suite *check_wsframe_suite(void);
 Suite *check_wshandshake_suite(void);
@@ -111,6 +112,7 @@ static Suite *(*const suites[])(void) = {
 	check_timer_thread_suite,
 	check_tree_suite,
 	check_wiring_suite,
+	check_wsfeed_suite,
 	check_wsformat_suite,
 	check_wsframe_suite,
 	check_wshandshake_suite,
