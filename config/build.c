@@ -491,9 +491,18 @@ build_begin(struct tt_load *l, struct tt_building *parent,
 	b->node.config = tt_arena_alloc(l->arena, schema->config_size + 1);
 	if (parent != NULL)
 		build_attach(l, parent, b);
-	if ((schema->flags & TT_ON_DEMAND) != 0)
-		b->node.on_demand = true;
 	return b;
+}
+
+/* Whether what the file says makes B a pattern. */
+static void
+build_pattern_of(struct tt_building *b)
+{
+	const struct tt_schema *s = b->node.schema;
+
+	b->node.pattern = (s->flags & TT_ON_DEMAND) != 0 || (s->pattern_without != NULL &&
+	    tt_value_key(b->node.value, s->pattern_without) == NULL);
+	b->node.on_demand |= b->node.pattern;
 }
 
 /* The node that KEY and its value say, with all below it; NULL where the file has
@@ -516,6 +525,7 @@ build_node(struct tt_load *l, struct tt_building *parent,
 	owner.path = b->node.path;
 	build_mapping(l, b, key->value);
 	owner.silent = !b->valid;
+	build_pattern_of(b);
 	if (b->node.value != NULL)
 		build_keys(l, b, &owner);
 	b->valid = tt_table_fill(&owner, schema->options, b->node.config, b->node.value)

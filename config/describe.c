@@ -117,6 +117,14 @@ describe_try_member(struct describe *d, struct describe_group *g,
 	return true;
 }
 
+/* What is printed as said: without it there may be another kind of node. */
+static bool
+describe_must(const struct describe *d, const struct tt_option *o)
+{
+	return o->required || (d->schema->pattern_without != NULL
+	    && strcmp(o->name, d->schema->pattern_without) == 0);
+}
+
 /* A group: its key, and its members below it.  All of it is a comment unless it
  * is in effect by default or must be said. */
 static void
@@ -124,7 +132,8 @@ describe_group_below(struct describe *d, const struct tt_option *o, unsigned ind
 {
 	const char *shorthand = describe_shorthand(d, o), *value;
 	bool active = o->required || (o->standard != NULL
-	    && strcmp(o->standard, "off") != 0);
+	    && strcmp(o->standard, "off") != 0 && describe_accepts(d,
+	    tt_arena_format(d->load.arena, "%s%s: {}\n", d->tried, o->name)));
 	struct describe_group g = { .option = o, .says = "" };
 	const struct tt_option *m;
 	bool says;
@@ -158,7 +167,7 @@ describe_option(struct describe *d, const struct tt_option *o, unsigned indent)
 	}
 	value = tt_table_example(d->load.arena, o);
 	with = tt_arena_format(d->load.arena, "%s%s: %s\n", d->tried, o->name, value);
-	active = o->required || ((o->standard != NULL || o->off)
+	active = describe_must(d, o) || ((o->standard != NULL || o->off)
 	    && describe_accepts(d, with));
 	if (active)
 		d->tried = (char *)with;
@@ -213,17 +222,17 @@ describe_directions(struct describe *d)
 		    DESCRIBE_INDENT, "", list, DESCRIBE_INDENT, "", s->up);
 }
 
-/* Required ones first: what they say decides if the others are legal. */
+/* What must be said first: what they say decides if the others are legal. */
 static void
 describe_table(struct describe *d, const struct tt_option *table)
 {
 	const struct tt_option *o;
 
 	for (o = table; o != NULL && o->name != NULL; o++)
-		if (o->required)
+		if (describe_must(d, o))
 			describe_option(d, o, DESCRIBE_INDENT);
 	for (o = table; o != NULL && o->name != NULL; o++)
-		if (!o->required)
+		if (!describe_must(d, o))
 			describe_option(d, o, DESCRIBE_INDENT);
 }
 

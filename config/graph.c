@@ -87,7 +87,7 @@ graph_box(struct graph *g, const struct tt_node *node)
 	fputs(node->on_demand ? "style=dashed, " : "", g->out);
 	fputs("label=\"", g->out);
 	graph_text(g, node->key);
-	if ((node->schema->flags & TT_ON_DEMAND) != 0)
+	if (node->pattern)
 		fputs("\\none for each connection", g->out);
 	for (i = 0; i < n; i++) {
 		if (graph_shape(said[i].option) != NULL)

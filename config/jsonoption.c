@@ -167,16 +167,17 @@ json_bytes(void)
 	return json_or(json_scalar(), hex);
 }
 
+/* One of the definition NAME, or a list of up to MOST. */
 static json_t *
-json_addresses(void)
+json_one_or_list(const char *name, int most)
 {
 	json_t *list = tt_json(json_object());
 
 	tt_json_set(list, "type", json_string("array"));
-	tt_json_set(list, "items", tt_json_reference("address"));
+	tt_json_set(list, "items", tt_json_reference(name));
 	tt_json_set(list, "minItems", json_integer(1));
-	tt_json_set(list, "maxItems", json_integer(TT_ADDRESSES));
-	return json_or(tt_json_reference("address"), list);
+	tt_json_set(list, "maxItems", json_integer(most));
+	return json_or(tt_json_reference(name), list);
 }
 
 static json_t *
@@ -205,6 +206,7 @@ tt_jsonoption_forms(json_t *definitions)
 	tt_json_set(definitions, "elsewhere", tt_jsonoption_text(NULL));
 	tt_json_set(definitions, "text", json_scalar());
 	tt_json_set(definitions, "texts", json_texts());
+	tt_json_set(definitions, "text_or_texts", json_one_or_list("text", TT_TEXTS));
 	tt_json_set(definitions, "path", json_path());
 	tt_json_set(definitions, "switch", json_switch());
 	tt_json_set(definitions, "number", json_number("-?" JSON_NUMBER));
@@ -215,7 +217,7 @@ tt_jsonoption_forms(json_t *definitions)
 	tt_json_set(definitions, "bytes", json_bytes());
 	tt_json_set(definitions, "address", tt_jsonoption_text("unix:/.*|(" JSON_HOST "|"
 	    JSON_IPV6 ")" JSON_PORT));
-	tt_json_set(definitions, "addresses", json_addresses());
+	tt_json_set(definitions, "addresses", json_one_or_list("address", TT_ADDRESSES));
 	tt_json_set(definitions, "url", tt_jsonoption_text("[Ww][Ss][Ss]?://(" JSON_HOST
 	    "|" JSON_IPV6 ")(" JSON_PORT ")?([/?][^#]*)?"));
 }
@@ -307,6 +309,8 @@ json_value(const struct tt_option *o, json_t *definitions)
 		return tt_json_reference("url");
 	case TT_OPT_STRINGS:
 		return tt_json_reference("texts");
+	case TT_OPT_TEXTS:
+		return tt_json_reference("text_or_texts");
 	case TT_OPT_GROUP:
 		return json_group(o, definitions);
 	case TT_OPT_STRING:

@@ -84,7 +84,8 @@ struct tt_node {
 	int made;			/* channels[] of what the kind makes, or -1 */
 	unsigned *up_owed;		/* durable users that UP i reaches */
 	bool durable;			/* schema->durable said so */
-	bool on_demand;			/* it or a node above it is started on demand */
+	bool pattern;			/* it is started on demand, for each connection */
+	bool on_demand;			/* it or a node above it is */
 	unsigned n_feeders;		/* nodes with a tap whose data reaches this one's IN; */
 					/* not of those on demand, if they keep nothing */
 	const struct tt_node **feeders;

@@ -192,6 +192,8 @@ tt_option_form(enum tt_option_type type)
 		    "wss://cloud.example.com/ingest";
 	case TT_OPT_STRINGS:
 		return "a mapping of texts: {Name: value}";
+	case TT_OPT_TEXTS:
+		return "a text, or a list of them: [one, another]";
 	case TT_OPT_GROUP:
 		break;
 	}
@@ -208,7 +210,7 @@ tt_option_example(enum tt_option_type type)
 		[TT_OPT_PATH] = "example", [TT_OPT_BYTES] = "{hex: \"0d 0a\"}",
 		[TT_OPT_ADDRESSES] = "127.0.0.1:5002",
 		[TT_OPT_URL] = "ws://127.0.0.1:8080/", [TT_OPT_STRINGS] = "{Name: value}",
-		[TT_OPT_GROUP] = "{}",
+		[TT_OPT_TEXTS] = "text", [TT_OPT_GROUP] = "{}",
 	};
 
 	return examples[type];
@@ -232,6 +234,8 @@ tt_option_size(const struct tt_option *option)
 		return sizeof(struct tt_url);
 	case TT_OPT_STRINGS:
 		return sizeof(struct tt_pairs);
+	case TT_OPT_TEXTS:
+		return sizeof(struct tt_texts);
 	case TT_OPT_STRING:
 	case TT_OPT_PATH:
 		return sizeof(const char *);
@@ -578,6 +582,16 @@ option_addresses(struct tt_option_reader *r, const char *text, size_t size,
 }
 
 static bool
+option_texts(struct tt_option_reader *r, const char *text, size_t size,
+    struct tt_texts *slot)
+{
+	const char **list = tt_arena_alloc(r->arena, sizeof(*list));
+
+	*slot = (struct tt_texts){ 1, list };
+	return option_string(r, text, size, list);
+}
+
+static bool
 option_url(struct tt_option_reader *r, const char *text, size_t size,
     struct tt_url *slot)
 {
@@ -634,6 +648,8 @@ tt_option_read(struct tt_option_reader *r, const char *text, size_t size, void *
 		return option_addresses(r, text, size, slot);
 	case TT_OPT_URL:
 		return option_url(r, text, size, slot);
+	case TT_OPT_TEXTS:
+		return option_texts(r, text, size, slot);
 	case TT_OPT_STRINGS:
 	case TT_OPT_GROUP:
 		break;

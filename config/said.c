@@ -42,6 +42,19 @@ said_same_addresses(const struct tt_addresses *a, const struct tt_addresses *b)
 }
 
 static bool
+said_same_texts(const struct tt_texts *a, const struct tt_texts *b)
+{
+	size_t i;
+
+	if (a->n != b->n)
+		return false;
+	for (i = 0; i < a->n; i++)
+		if (!said_same_text(a->list[i], b->list[i]))
+			return false;
+	return true;
+}
+
+static bool
 said_same_pairs(const struct tt_pairs *a, const struct tt_pairs *b)
 {
 	size_t i;
@@ -96,6 +109,8 @@ said_is_standard(const struct tt_option *o, const char *slot, const char *standa
 		    (const void *)standard);
 	case TT_OPT_STRINGS:
 		return said_same_pairs((const void *)slot, (const void *)standard);
+	case TT_OPT_TEXTS:
+		return said_same_texts((const void *)slot, (const void *)standard);
 	case TT_OPT_GROUP:
 		return said_same_group(o, slot, standard);
 	default:

@@ -31,6 +31,7 @@ enum tt_option_type {
 	TT_OPT_ADDRESSES,	/* struct tt_addresses: one, or a list */
 	TT_OPT_URL,		/* struct tt_url: ws:// or wss:// */
 	TT_OPT_STRINGS,		/* struct tt_pairs: a mapping of text to text */
+	TT_OPT_TEXTS,		/* struct tt_texts: one text, or a list of them */
 	TT_OPT_GROUP,		/* a struct whose first member is `bool given`; */
 				/* its members by the table `group` */
 };
@@ -73,6 +74,13 @@ struct tt_pairs {
 	const struct tt_pair {
 		const char *name, *value;
 	} *list;
+};
+
+#define TT_TEXTS 256			/* of one list */
+
+struct tt_texts {
+	size_t n;
+	const char *const *list;
 };
 
 struct tt_option {
@@ -124,6 +132,9 @@ struct tt_schema {
 					/* children and is not said to be closed */
 	const char *in, *up;		/* the usual channels, NULL where it has none */
 	const char *makes;		/* the channel it makes for its children itself */
+	/* The option without which a node of this kind is a pattern, started by its
+	 * parent for each connection, as all are of a kind with TT_ON_DEMAND; or NULL. */
+	const char *pattern_without;
 	bool leaf;			/* has no children */
 	const char *closed;		/* the only kind of children it may have, or NULL */
 	unsigned flags;

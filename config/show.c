@@ -176,7 +176,7 @@ show_node(struct show *s, const struct tt_node *node, unsigned depth)
 
 	show_pad(s, depth * SHOW_INDENT);
 	show_put(s, node->key);
-	if ((node->schema->flags & TT_ON_DEMAND) != 0) {
+	if (node->pattern) {
 		show_begin(s);
 		show_put(s, "one for each connection");
 	}

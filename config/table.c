@@ -278,6 +278,38 @@ table_addresses(const struct tt_table_owner *owner, const struct tt_option *o,
 }
 
 static bool
+table_texts(const struct tt_table_owner *owner, const struct tt_option *o,
+    const struct tt_value *value, struct tt_texts *slot, const char *label)
+{
+	const struct tt_value *item;
+	struct tt_texts one;
+	const char **list;
+	bool ok = true;
+	size_t n = 0;
+
+	if (value->type == TT_VALUE_SCALAR)
+		return table_scalar(owner, o, value, slot, label);
+	if (value->type == TT_VALUE_MAPPING)
+		return table_wrong_shape(owner, o, value, label);
+	if (value->n == 0 || value->n > TT_TEXTS)
+		return table_fail(owner, value, tt_option_form(o->type), tt_arena_format(
+		    owner->load->arena, value->n == 0 ? "%s is an empty list" :
+		    "%s has %u texts, more than %d", label, value->n, TT_TEXTS));
+	list = tt_arena_alloc(owner->load->arena, value->n * sizeof(*list));
+	for (item = value->first; item != NULL; item = item->next) {
+		if (item->bad)
+			ok = false;
+		else if (table_scalar(owner, o, item, &one, label))
+			list[n++] = one.list[0];
+		else
+			ok = false;
+	}
+	if (ok)
+		*slot = (struct tt_texts){ n, list };
+	return ok;
+}
+
+static bool
 table_pairs(const struct tt_table_owner *owner, const struct tt_option *o,
     const struct tt_value *value, struct tt_pairs *slot, const char *label)
 {
@@ -382,6 +414,8 @@ table_store(const struct tt_table_owner *owner, const struct tt_option *o,
 		return table_pairs(owner, o, value, slot, label);
 	case TT_OPT_ADDRESSES:
 		return table_addresses(owner, o, value, slot, label);
+	case TT_OPT_TEXTS:
+		return table_texts(owner, o, value, slot, label);
 	case TT_OPT_BYTES:
 		return table_bytes(owner, o, value, slot, label);
 	default:
@@ -500,7 +534,8 @@ table_is_unknown(const struct tt_option *o, const struct tt_value *value)
 
 	if (value->type == TT_VALUE_SCALAR)
 		return value->unknown;
-	if (value->type == TT_VALUE_LIST ? o->type != TT_OPT_ADDRESSES
+	if (value->type == TT_VALUE_LIST
+	    ? o->type != TT_OPT_ADDRESSES && o->type != TT_OPT_TEXTS
 	    : o->type != TT_OPT_STRINGS && o->type != TT_OPT_BYTES)
 		return false;
 	for (v = value->first; v != NULL; v = v->next)
@@ -553,9 +588,10 @@ table_is_null(const struct tt_option *o, const struct tt_value *value)
 	return value->plain && value->written == NULL && (o->type == TT_OPT_STRING
 	    || o->type == TT_OPT_PATH || o->type == TT_OPT_ADDRESSES
 	    || o->type == TT_OPT_URL || o->type == TT_OPT_BYTES
-	    || o->type == TT_OPT_STRINGS || o->type == TT_OPT_GROUP)
-	    && (tt_value_is(value, "~") || tt_value_is(value, "null")
-	    || tt_value_is(value, "Null") || tt_value_is(value, "NULL"));
+	    || o->type == TT_OPT_STRINGS || o->type == TT_OPT_TEXTS
+	    || o->type == TT_OPT_GROUP) && (tt_value_is(value, "~")
+	    || tt_value_is(value, "null") || tt_value_is(value, "Null")
+	    || tt_value_is(value, "NULL"));
 }
 
 /* What KEY, which has no value, may be, and why it has none. */

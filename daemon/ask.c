@@ -131,7 +131,7 @@ tt_worker_slot(struct tt_thread *self)
 
 enum ask_counter {
 	ASK_CLOSE, ASK_UNFINISHED, ASK_RESENT, ASK_REFUSED, ASK_REFUSED_UNDONE, ASK_GONE,
-	ASK_FRAMES_IN, ASK_BYTES_IN, ASK_FRAMES_OUT, ASK_BYTES_OUT
+	ASK_DROPPED, ASK_FRAMES_IN, ASK_BYTES_IN, ASK_FRAMES_OUT, ASK_BYTES_OUT
 };
 
 /* A refused frame leaves by being dropped, not by being done. */
@@ -151,6 +151,9 @@ ask_count(struct tt_edge *e, enum ask_counter counter, enum tt_reason reason,
 		break;
 	case ASK_REFUSED:
 		e->refused[reason] += n;
+		e->in.dropped[reason] += n;
+		break;
+	case ASK_DROPPED:
 		e->in.dropped[reason] += n;
 		break;
 	case ASK_GONE:
@@ -225,6 +228,12 @@ tt_count_refused(struct tt_thread *self, enum tt_reason reason, uint64_t frames)
 	ask_count_for(self, ASK_REFUSED, reason, frames);
 	if ((self->node->schema->flags & TT_KEEPS) != 0)
 		ask_count_for(self, ASK_REFUSED_UNDONE, reason, frames);
+}
+
+void
+tt_count_dropped(struct tt_thread *self, enum tt_reason reason, uint64_t frames)
+{
+	ask_count_for(self, ASK_DROPPED, reason, frames);
 }
 
 void

@@ -274,7 +274,7 @@ route_pass(struct tt_thread *self, unsigned c, struct tt_batch *batch,
 
 	for (i = 0; i < channel->n_users; i++) {
 		user = &channel->users[i];
-		only = (user->node->schema->flags & TT_ON_DEMAND) == 0;
+		only = !user->node->pattern;
 		for (child = self->children; child != NULL; child = child->next) {
 			if (child->node != user->node || child == sender)
 				continue;

@@ -18,6 +18,7 @@ tt_reason_name(enum tt_reason reason)
 		[TT_REASON_MEMORY] = "memory",
 		[TT_REASON_STOP] = "stop",
 		[TT_REASON_MAX_CONNECTIONS] = "max_connections",
+		[TT_REASON_HANDSHAKE] = "handshake",
 		[TT_REASON_DROP_OLDEST] = "drop_oldest",
 		[TT_REASON_REMOVED] = "removed",
 		[TT_REASON_DROP_NEWEST] = "drop_newest",

@@ -25,6 +25,7 @@ enum tt_reason {
 	TT_REASON_MEMORY,
 	TT_REASON_STOP,
 	TT_REASON_MAX_CONNECTIONS,
+	TT_REASON_HANDSHAKE,	/* of a viewer who may not come in */
 	/* of a frame that was dropped or refused */
 	TT_REASON_DROP_OLDEST,
 	TT_REASON_DROP_NEWEST,

@@ -51,7 +51,7 @@ thread_post(struct tt_worker *worker, struct tt_thread *thread,
 static bool
 thread_is_on_demand(const struct tt_thread *thread)
 {
-	return (thread->node->schema->flags & TT_ON_DEMAND) != 0;
+	return thread->node->pattern;
 }
 
 /* --- siblings ------------------------------------------------------------ */
@@ -136,7 +136,7 @@ thread_start_children(struct tt_thread *thread)
 
 	while (thread->stage > 0 && thread->state == TT_RUNNING) {
 		node = thread->node->flow[--thread->stage];
-		if ((node->schema->flags & TT_ON_DEMAND) != 0)
+		if (node->pattern)
 			continue;
 		child = thread_take_shell(thread, node);
 		if (child == NULL) {

@@ -267,6 +267,9 @@ void tt_count_resent(struct tt_thread *self, uint64_t frames);
  * edge IN.  They count as safe. */
 void tt_count_refused(struct tt_thread *self, enum tt_reason reason, uint64_t frames);
 
+/* FRAMES that SELF missed: dropped on its edge IN, where tt_count_in() has them. */
+void tt_count_dropped(struct tt_thread *self, enum tt_reason reason, uint64_t frames);
+
 /* FRAMES that left SELF's queue long ago and were given up since: counted as refused,
  * and on no edge. */
 void tt_count_gone(struct tt_thread *self, enum tt_reason reason, uint64_t frames);

@@ -17,6 +17,7 @@
 struct tt_listener {
 	struct tt_watch watch;
 	struct tt_listener *next;
+	struct tt_listeners *all;
 	int fd;
 	const char *path;		/* of a Unix socket, the document's; else NULL */
 	dev_t device;			/* of that file, as we made it */
@@ -82,6 +83,7 @@ listener_start(struct tt_listener *l, struct tt_listeners *ls, struct tt_thread 
 		listener_local(l->fd, name, sizeof name);
 	tt_watch_init(&l->watch, self, l->fd, EV_READ, accept);
 	tt_watch_start(&l->watch);
+	l->all = ls;
 	l->next = ls->first;
 	ls->first = l;
 	tt_log(TT_LOG_INFO, tt_info(self, path, sizeof path), "listening on %s", name);
@@ -279,6 +281,12 @@ tt_listeners_resume(struct tt_listeners *ls)
 }
 
 /* --- accepting ----------------------------------------------------------- */
+
+struct tt_listeners *
+tt_listeners_of(struct tt_watch *watch)
+{
+	return ((struct tt_listener *)watch)->all;
+}
 
 int
 tt_listener_accept(struct tt_watch *watch, struct tt_accepted *accepted)

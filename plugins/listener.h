@@ -35,6 +35,9 @@ struct tt_accepted {
 	char peer[128], local[128];	/* "127.0.0.1:45678", "[::1]:5002", "unix:/path" */
 };
 
+/* Those that the listener belongs to whose WATCH called accept(). */
+struct tt_listeners *tt_listeners_of(struct tt_watch *watch);
+
 /* Accepts one connection at the listener whose WATCH called accept().  Returns 0,
  * or -1 with errno. */
 int tt_listener_accept(struct tt_watch *watch, struct tt_accepted *accepted);

@@ -1,6 +1,6 @@
 /* websocket_master_thread.c - frames IN, to its websockets.
  *
- * The master keeps the log of what came: it appends each batch, with the positions
+ * Destinations have a log, viewers a feed (wsaudience.c).  The master keeps the log of what came: it appends each batch, with the positions
  * of its frames, and wakes the destinations, which read the log by their cursors.
  * A batch is done when the slowest of them has it confirmed, or when the spool has it
  * on disk; until then it stands in the master's queue, whose limit closes the taps. */
@@ -11,7 +11,10 @@
 
 #include "daemon/taskthread.h"
 #include "plugins/kinds.h"
+#include "plugins/listener.h"
 #include "plugins/spool.h"
+#include "plugins/wsaudience.h"
+#include "plugins/wslisten.h"
 #include "plugins/wslog.h"
 #include "plugins/wsoptions.h"
 
@@ -19,6 +22,7 @@
 #define WEBSOCKET_MASTER_HELD 8
 
 struct websocket_master_config {
+	struct tt_wslisten viewers;	/* first: others look for it there */
 	struct tt_spool_config spool;
 };
 
@@ -37,6 +41,7 @@ struct websocket_master {
 	unsigned n_cursors;
 	struct tt_task release;
 	struct tt_spool *spool;		/* or NULL */
+	struct tt_wsaudience *audience;	/* or NULL */
 };
 
 static const struct tt_option websocket_master_options[] = {
@@ -44,8 +49,28 @@ static const struct tt_option websocket_master_options[] = {
 	  .standard = "{}", .off = true,
 	  .offset = offsetof(struct websocket_master_config, spool),
 	  .help = "keeps on disk what the destinations have not confirmed" },
+	TT_WSLISTEN_OPTIONS(websocket_master_config, viewers),
 	TT_OPTIONS_END
 };
+
+static unsigned
+websocket_master_destinations(const struct tt_node *node)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < node->n_children; i++)
+		n += !node->children[i]->pattern;
+	return n;
+}
+
+/* Without a destination there is nothing to be kept. */
+static bool
+websocket_master_spools(const struct tt_node *node)
+{
+	const struct websocket_master_config *c = node->config;
+
+	return c->spool.given && websocket_master_destinations(node) > 0;
+}
 
 static void
 websocket_master_release(struct websocket_master *m)
@@ -159,6 +184,22 @@ websocket_master_refused(struct tt_wslog *log, const struct tt_batch *batch, uin
 /* --- life ---------------------------------------------------------------- */
 
 static int
+websocket_master_listen(struct websocket_master *m, struct tt_error *err)
+{
+	const struct websocket_master_config *c = m->thread.config;
+	struct tt_wscensus census = { .clients = 0 };
+	const struct tt_node *root = m->thread.node;
+
+	if (c->viewers.listen.n == 0)
+		return 0;
+	while (root->parent != NULL)
+		root = root->parent;
+	tt_wsoptions_census(root, &census);
+	m->audience = tt_wsaudience_open(&m->thread, &c->viewers, &census, err);
+	return m->audience != NULL ? 0 : -1;
+}
+
+static int
 websocket_master_enter(struct tt_thread *self, struct tt_error *err)
 {
 	struct websocket_master *m = (struct websocket_master *)self;
@@ -171,8 +212,10 @@ websocket_master_enter(struct tt_thread *self, struct tt_error *err)
 	m->log.starved = websocket_master_starved;
 	m->log.refused = websocket_master_refused;
 	tt_task_init(&m->release, self, websocket_master_release_task);
-	if (first == 0 || !c->spool.given)
-		return first > 0 ? 0 : -1;
+	if (first == 0 || websocket_master_listen(m, err) != 0)
+		return -1;
+	if (!websocket_master_spools(self->node))
+		return 0;
 	tt_spool_name(self->node, &c->spool, name, sizeof name);
 	if (tt_state_path(self, name, path, sizeof path) == NULL)
 		return tt_error_set(err, "%.64s...: longer than a path may be", name);
@@ -188,6 +231,7 @@ websocket_master_exit(struct tt_thread *self)
 	struct websocket_master_cursor *c;
 
 	tt_task_cancel(&m->release);
+	tt_wsaudience_destroy(m->audience);
 	/* What was read from the spool is charged to it. */
 	tt_wslog_finish(&m->log);
 	tt_spool_destroy(m->spool);
@@ -203,6 +247,8 @@ websocket_master_child_entering(struct tt_thread *self, struct tt_thread *child)
 	struct websocket_master *m = (struct websocket_master *)self;
 	struct websocket_master_cursor *c = m->cursors;
 
+	if (child->node->pattern)
+		return;
 	/* One that is started again goes on where it was. */
 	while (c != NULL && strcmp(c->cursor.node, child->node->path) != 0)
 		c = c->next;
@@ -215,7 +261,8 @@ websocket_master_child_entering(struct tt_thread *self, struct tt_thread *child)
 		c->cursor.node = child->node->path;
 		c->next = m->cursors;
 		m->cursors = c;
-		if (++m->n_cursors == self->node->n_children && m->spool != NULL)
+		if (++m->n_cursors == websocket_master_destinations(self->node) &&
+		    m->spool != NULL)
 			tt_spool_complete(m->spool);
 	} else {
 		tt_wscursor_rewind(&c->cursor);
@@ -233,6 +280,8 @@ websocket_master_child_closed(struct tt_thread *self, struct tt_thread *child,
 	struct websocket_master_cursor *c;
 
 	(void)reason;
+	if (child->node->pattern)
+		tt_wsaudience_left(m->audience);
 	for (c = m->cursors; c != NULL; c = c->next)
 		if (c->child == child) {
 			c->child = NULL;
@@ -271,11 +320,15 @@ websocket_master_signal_handler(struct tt_thread *self, const struct tt_signal *
 		return;
 	/* Who is not at the end of the log has been woken for what is there. */
 	for (child = self->children; child != NULL && batch->n > 0; child = child->next) {
+		if (child->node->pattern)
+			break;			/* those are the last */
 		c = child->handed;
 		if (tt_wscursor_behind(c) == 0)
 			tt_send_child(child, 0, NULL);
 	}
 	m->log.now = tt_now(self);
+	if (m->audience != NULL)
+		tt_wsaudience_add(m->audience, batch, sig->channel, m->log.next);
 	tt_wslog_append(&m->log, batch, sig->channel, batch->n, batch->bytes);
 	if (m->log.cursors == NULL || batch->n == 0)
 		websocket_master_release(m);
@@ -289,6 +342,7 @@ websocket_master_drain(struct tt_thread *self)
 {
 	struct websocket_master *m = (struct websocket_master *)self;
 
+	tt_wsaudience_shut(m->audience);
 	if (m->spool != NULL)
 		tt_spool_look(m->spool, true);
 }
@@ -312,10 +366,10 @@ websocket_master_durable(const struct tt_node *node)
 
 	for (unsigned i = 0; i < node->n_children && !mine->spool.given; i++) {
 		c = node->children[i]->config;
-		if (c->ack == TT_WSACK_NONE)
+		if (!node->children[i]->pattern && c->ack == TT_WSACK_NONE)
 			return false;
 	}
-	return node->n_children > 0;
+	return websocket_master_destinations(node) > 0;
 }
 
 static bool
@@ -323,7 +377,7 @@ websocket_master_drops(const struct tt_node *node)
 {
 	const struct websocket_master_config *c = node->config;
 
-	return c->spool.given && (c->spool.age > 0 || c->spool.when_full != TT_BLOCK);
+	return websocket_master_spools(node) && (c->spool.age > 0 || c->spool.when_full != TT_BLOCK);
 }
 
 /* The loop and OpenSSL, which all share, and the log's entries beside the queue. */
@@ -333,7 +387,7 @@ websocket_master_resident(const struct tt_node *node)
 	const struct websocket_master_config *mine = node->config;
 	int64_t sum = 512 << 10;
 	const struct tt_wsconfig *c;
-	bool tls = false;
+	bool tls = mine->viewers.tls.given;
 
 	for (unsigned i = 0; i < node->n_children; i++) {
 		c = node->children[i]->config;
@@ -342,9 +396,10 @@ websocket_master_resident(const struct tt_node *node)
 	sum += node->queue.bytes / (int64_t)sizeof(struct tt_batch) *
 	    2 * (int64_t)sizeof(struct tt_wsentry);
 	/* What is held counts in daemon.memory; what is read again does not. */
-	if (mine->spool.given)
+	if (websocket_master_spools(node))
 		sum += TT_SPOOL_RESIDENT + node->frame_max +
-		    node->n_children * (TT_SPOOL_READER + node->frame_max);
+		    websocket_master_destinations(node) *
+		    (TT_SPOOL_READER + node->frame_max);
 	return sum + (tls ? 8 << 20 : 0);
 }
 
@@ -352,8 +407,17 @@ websocket_master_resident(const struct tt_node *node)
 static void
 websocket_master_check_tree(struct tt_check *check, void *config)
 {
-	(void)config;
-	if (tt_check_node(check)->n_children == 0)
+	const struct websocket_master_config *c = config;
+
+	tt_wslisten_check_tree(check, &c->viewers);
+	if (c->spool.given && tt_check_given(check, "spool") &&
+	    tt_check_node(check)->n_children > 0 &&
+	    websocket_master_destinations(tt_check_node(check)) == 0)
+		tt_check_error(check, "spool", "remove it, or put a WebSocketSubThread "
+		    "with a url below it",
+		    "a spool keeps what destinations have not confirmed, and there is "
+		    "none");
+	if (tt_check_node(check)->n_children == 0 && !tt_check_given(check, "listen"))
 		tt_check_error(check, NULL, "put one below it, indented: "
 		    "\"WebSocketSubThread: {url: wss://cloud.example.com/ingest}\"",
 		    "has no WebSocketSubThread: what it takes would go nowhere");
@@ -364,10 +428,19 @@ websocket_master_claims(const struct tt_node *node, size_t i, char *buf, size_t 
 {
 	const struct websocket_master_config *c = node->config;
 
-	if (i > 0 || !c->spool.given)
-		return false;
-	tt_spool_name(node, &c->spool, buf, size);
-	return true;
+	if (websocket_master_spools(node) && i-- == 0) {
+		tt_spool_name(node, &c->spool, buf, size);
+		return true;
+	}
+	return tt_listeners_claims(&c->viewers.listen, i, buf, size);
+}
+
+static void
+websocket_master_check(struct tt_check *check, void *config)
+{
+	const struct websocket_master_config *c = config;
+
+	tt_wslisten_check(check, &c->viewers);
 }
 
 const struct tt_kind tt_websocket_master_thread = {
@@ -380,6 +453,7 @@ const struct tt_kind tt_websocket_master_thread = {
 		.options	= websocket_master_options,
 		.config_size	= sizeof(struct websocket_master_config),
 		.claims		= websocket_master_claims,
+		.check		= websocket_master_check,
 		.check_tree	= websocket_master_check_tree,
 		.durable	= websocket_master_durable,
 		.drops		= websocket_master_drops,

@@ -157,6 +157,10 @@ tt_wsinbound_read(struct tt_wsinbound *in, const uint8_t **data, size_t *size)
 {
 	enum tt_wsinbound_event event;
 
+	if (in->why != NULL) {
+		*data += *size;
+		*size = 0;
+	}
 	while (*size > 0) {
 		if (!in->within) {
 			in->head[in->have++] = *(*data)++;

@@ -20,7 +20,7 @@ enum tt_wsinbound_event {
 	TT_WSINBOUND_PING,
 	TT_WSINBOUND_PONG,
 	TT_WSINBOUND_CLOSE,
-	TT_WSINBOUND_BROKEN,		/* close with `code`, and read no more */
+	TT_WSINBOUND_BROKEN,		/* close with `code`: what else comes is thrown away */
 };
 
 /* Zeroed memory is a connection that has just begun. */
@@ -37,7 +37,7 @@ struct tt_wsinbound {
 	uint8_t control[TT_WSINBOUND_CONTROL];
 	uint8_t n_control;
 	unsigned code;			/* CLOSE: what it says, 1005 for nothing; BROKEN */
-	const char *why;		/* BROKEN */
+	const char *why;		/* BROKEN; then nothing more is told */
 };
 
 /* Reads *SIZE bytes at *DATA up to the next event, and moves both on. */

@@ -216,7 +216,7 @@ wsloop_create(struct tt_thread *self, const struct tt_wscensus *census,
 	info.foreign_loops = loops;
 	/* With a limit below the process's own it keeps a short list of its
 	 * connections, not a table of every descriptor there may be. */
-	info.fd_limit_per_thread = 64 + 4 * census->clients;
+	info.fd_limit_per_thread = 64 + 4 * census->clients + census->viewers;
 	info.max_http_header_pool = (unsigned short)(2 + census->clients);
 	info.max_http_header_data2 = WSLOOP_HEADER_BYTES;
 	info.pt_serv_buf_size = WSLOOP_SERVICE_BYTES;

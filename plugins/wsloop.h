@@ -1,8 +1,8 @@
 /* wsloop.h - the loop that all websockets of a worker share.
  *
  * It is a libwebsockets context on a libuv loop, which stands as one descriptor in the
- * worker's libevent loop and turns in its pump.  Nobody but a door, like wsclient.c,
- * looks in here. */
+ * worker's libevent loop and turns in its pump.  Nobody but its two
+ * doors, wsclient.c and wsserver.c, looks in here. */
 #ifndef TT_PLUGINS_WSLOOP_H
 #define TT_PLUGINS_WSLOOP_H
 
@@ -17,6 +17,7 @@ struct tt_wsloop;
 /* The websockets of a tree, counted: the loop is made for all of them. */
 struct tt_wscensus {
 	unsigned clients;
+	unsigned viewers;		/* of all servers, at most */
 	bool tls;			/* somebody uses it */
 };
 

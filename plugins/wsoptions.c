@@ -1,4 +1,4 @@
-/* wsoptions.c - what the file may say about a websocket destination. */
+/* wsoptions.c - what the file may say about a websocket. */
 #include "plugins/wsoptions.h"
 
 #include <inttypes.h>
@@ -8,6 +8,7 @@
 
 #include "plugins/wsclient.h"
 #include "plugins/wsformat.h"
+#include "plugins/wslisten.h"
 
 #define WSOPTIONS_USUAL_MESSAGE (INT64_C(1) << 20)
 #define WSOPTIONS_LARGEST_MESSAGE (INT64_C(1) << 30)
@@ -34,10 +35,29 @@ static const struct tt_option wsoptions_tls[] = {
 	TT_OPTIONS_END
 };
 
+#define WSOPTIONS_QUEUE(member) offsetof(struct tt_wsqueue, member)
+
+/* A viewer never slows anybody down, and what waits for all of them is kept once: so
+ * it is the oldest that goes. */
+static const char *const wsoptions_when_full[] = { "drop_oldest", NULL };
+
+static const struct tt_option wsoptions_queue[] = {
+	{ .name = "bytes", .type = TT_OPT_SIZE, .min = 1, .max = INT64_C(1) << 40,
+	  .standard = "8MiB", .offset = WSOPTIONS_QUEUE(bytes),
+	  .help = "what may wait, as messages" },
+	{ .name = "frames", .type = TT_OPT_INT, .min = 1,
+	  .offset = WSOPTIONS_QUEUE(frames),
+	  .help = "frames that may wait; absent: any number" },
+	{ .name = "when_full", .type = TT_OPT_ENUM, .choices = wsoptions_when_full,
+	  .standard = "drop_oldest", .offset = WSOPTIONS_QUEUE(when_full),
+	  .help = "drop frames: a viewer never slows a device down" },
+	TT_OPTIONS_END
+};
+
 const struct tt_option tt_wsoptions[] = {
-	{ .name = "url", .type = TT_OPT_URL, .required = true,
+	{ .name = "url", .type = TT_OPT_URL,
 	  .offset = offsetof(struct tt_wsconfig, url),
-	  .help = "the destination, ws:// or wss://" },
+	  .help = "the destination, ws:// or wss://; absent: each viewer" },
 	{ .name = "format", .type = TT_OPT_ENUM, .choices = wsoptions_formats,
 	  .standard = "raw", .offset = offsetof(struct tt_wsconfig, format),
 	  .help = "a frame as it is, as an object, or behind 40 bytes that say whose" },
@@ -69,6 +89,12 @@ const struct tt_option tt_wsoptions[] = {
 	{ .name = "tls", .type = TT_OPT_GROUP, .group = wsoptions_tls,
 	  .offset = offsetof(struct tt_wsconfig, tls),
 	  .help = "certificates, for wss://" },
+	{ .name = "last", .type = TT_OPT_INT, .standard = "0", .max = 100000,
+	  .offset = offsetof(struct tt_wsconfig, last),
+	  .help = "frames that a viewer gets on joining, from before" },
+	{ .name = "queue", .type = TT_OPT_GROUP, .group = wsoptions_queue,
+	  .standard = "{}", .offset = offsetof(struct tt_wsconfig, queue),
+	  .help = "what may wait for a viewer; all share it" },
 	TT_OPTIONS_END
 };
 
@@ -160,11 +186,31 @@ static const struct {
 	[TT_WS_ENVELOPE] = { { true, false, true }, "batch: length, or none" },
 };
 
+/* What is of the other role would be without effect. */
+static void
+wsoptions_check_role(struct tt_check *check)
+{
+	static const char *const destination[] = { "ack", "ack_timeout",
+		"connect_timeout", "backoff", "max_message", "headers", "subprotocol",
+		"tls", NULL };
+	static const char *const viewer[] = { "last", "queue", NULL };
+	bool is_viewer = tt_check_node(check)->pattern;
+	const char *const *other = is_viewer ? destination : viewer;
+
+	for (; *other != NULL; other++)
+		if (tt_check_given(check, *other))
+			tt_check_error(check, *other, is_viewer ? "give it a url, if a "
+			    "destination is meant" : "it goes where there is no url, for "
+			    "each viewer", is_viewer ? "%s goes with url" :
+			    "%s is for viewers", *other);
+}
+
 void
 tt_wsoptions_check(struct tt_check *check, void *config)
 {
 	const struct tt_wsconfig *c = config;
 
+	wsoptions_check_role(check);
 	wsoptions_check_url(check, c);
 	wsoptions_check_headers(check, &c->headers);
 	if (!wsoptions_pairs[c->format].batches[c->batch])
@@ -224,6 +270,15 @@ wsoptions_longest_path(const struct tt_node *node)
 	return longest;
 }
 
+bool
+tt_wsoptions_sequence(const struct tt_node *node)
+{
+	const struct tt_wsconfig *c = node->config;
+
+	/* Viewers see gaps by it; envelopes have it anyway. */
+	return node->pattern ? c->format == TT_WS_JSON : c->ack == TT_WSACK_SEQUENCE;
+}
+
 /* What the largest frame on its way takes, in a message of its own. */
 static int64_t
 wsoptions_worst(const struct tt_node *node)
@@ -234,7 +289,7 @@ wsoptions_worst(const struct tt_node *node)
 	while (root->parent != NULL)
 		root = root->parent;
 	return (int64_t)tt_wsformat_worst((enum tt_wsformat_type)c->format,
-	    (enum tt_wsformat_batch)c->batch, c->ack == TT_WSACK_SEQUENCE,
+	    (enum tt_wsformat_batch)c->batch, tt_wsoptions_sequence(node),
 	    (uint64_t)node->frame_max, wsoptions_longest_path(root) + WSOPTIONS_NAMES);
 }
 
@@ -255,8 +310,14 @@ void
 tt_wsoptions_check_tree(struct tt_check *check, void *config)
 {
 	const struct tt_wsconfig *c = config;
-	int64_t worst = wsoptions_worst(tt_check_node(check));
+	const struct tt_node *node = tt_check_node(check);
+	const struct tt_wslisten *l = node->parent->config;
+	int64_t worst = wsoptions_worst(node);
 
+	if (node->pattern && l->listen.n == 0 && !node->parent->unknown)
+		tt_check_error(check, NULL, "give it a url, a destination's; or give its "
+		    "parent listen, where viewers connect", "it has no url, and its "
+		    "parent no listen");
 	if (c->max_message > 0 && c->max_message < worst)
 		tt_check_warn(check, "max_message", "make it as much, or the "
 		    "frames smaller: what does not fit is refused",
@@ -265,15 +326,23 @@ tt_wsoptions_check_tree(struct tt_check *check, void *config)
 }
 
 int64_t
+tt_wsoptions_largest(const struct tt_node *node)
+{
+	int64_t message = tt_wsoptions_max_message(node), worst = wsoptions_worst(node);
+
+	return message > worst ? worst : message;
+}
+
+int64_t
 tt_wsoptions_resident(const struct tt_node *node)
 {
 	const struct tt_wsconfig *c = node->config;
-	int64_t message = tt_wsoptions_max_message(node), worst = wsoptions_worst(node);
+	int64_t message = tt_wsoptions_largest(node);
 
+	if (node->pattern)
+		return tt_wslisten_resident(node);
 	/* A block grows for a frame that is larger, and what the socket does not take
 	 * of it is copied. */
-	if (message > worst)
-		message = worst;
 	if (message < TT_WS_BLOCK)
 		message = TT_WS_BLOCK;
 	return 2 * message + (64 << 10) + (c->url.tls ? 256 << 10 : 0);
@@ -282,7 +351,14 @@ tt_wsoptions_resident(const struct tt_node *node)
 void
 tt_wsoptions_census(const struct tt_node *node, struct tt_wscensus *census)
 {
-	if (node->schema->options == tt_wsoptions) {
+	if (node->schema->options == tt_wsoptions && node->pattern) {
+		const struct tt_wslisten *l = node->parent->config;
+
+		census->tls |= l->tls.given;
+		/* One that is closed may count until its last callback. */
+		census->viewers += (unsigned)l->max_subscribers +
+		    2 * TT_WSLISTEN_WAITING;
+	} else if (node->schema->options == tt_wsoptions) {
 		const struct tt_wsconfig *c = node->config;
 
 		census->tls |= c->url.tls;

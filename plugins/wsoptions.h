@@ -1,4 +1,5 @@
-/* wsoptions.h - what the file may say about a websocket destination. */
+/* wsoptions.h - what the file may say about a websocket: a destination, or, without
+ * `url`, each viewer. */
 #ifndef TT_PLUGINS_WSOPTIONS_H
 #define TT_PLUGINS_WSOPTIONS_H
 
@@ -23,6 +24,13 @@ struct tt_wsconfig {
 		const char *ca, *cert, *key;
 		bool verify;
 	} tls;
+	/* A viewer's. */
+	int64_t last;			/* frames on joining */
+	struct tt_wsqueue {
+		bool given;
+		int64_t bytes, frames;	/* frames 0: any number */
+		int when_full;
+	} queue;
 };
 
 extern const struct tt_option tt_wsoptions[];
@@ -38,10 +46,17 @@ void tt_wsoptions_host(const struct tt_url *url, char *buf, size_t size);
 /* The headers of CONFIG as lines, to be freed; NULL where memory is out. */
 char *tt_wsoptions_headers(const struct tt_wsconfig *config);
 
-/* Payload bytes of the largest message that NODE, a destination, may send. */
+/* True if NODE's messages tell positions beside what their format has. */
+bool tt_wsoptions_sequence(const struct tt_node *node);
+
+/* Payload bytes of the largest message that NODE may send. */
 int64_t tt_wsoptions_max_message(const struct tt_node *node);
 
-/* Resident bytes that NODE may need beside what waits in its master's log. */
+/* The most that it will: what is legal, or the largest frame on its way takes. */
+int64_t tt_wsoptions_largest(const struct tt_node *node);
+
+/* Resident bytes that NODE may need beside what waits in its master's log; a pattern for
+ * all its viewers. */
 int64_t tt_wsoptions_resident(const struct tt_node *node);
 
 /* Adds the websockets in the tree of NODE to CENSUS. */

@@ -213,6 +213,8 @@ manual_type(const struct tt_option *o)
 		return "URL";
 	case TT_OPT_STRINGS:
 		return "mapping of texts";
+	case TT_OPT_TEXTS:
+		return "texts";
 	case TT_OPT_GROUP:
 		break;
 	}

@@ -137,6 +137,13 @@ START_TEST(what_is_broken_says_why)
 
 	ck_assert_int_eq(tt_wsinbound_read(&in, &data, &size), TT_WSINBOUND_BROKEN);
 	ck_assert_str_eq(in.why, "a frame without a mask");
+	/* What comes behind it is nothing, however long it is. */
+	for (int i = 0; i < 100; i++) {
+		data = (const uint8_t *)"\x89\x80" MASK;
+		size = 6;
+		ck_assert_int_eq(tt_wsinbound_read(&in, &data, &size), TT_WSINBOUND_MORE);
+		ck_assert_uint_eq(size, 0);
+	}
 }
 END_TEST
 

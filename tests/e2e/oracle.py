@@ -304,12 +304,20 @@ class Node:
             value = value.get(name) if isinstance(value, Map) else None
         return value.value() if isinstance(value, Scalar) and not value.unknown else None
 
+    def is_pattern(self):
+        return self.kind == "TCPConnectionThread" or (
+            self.kind == "WebSocketSubThread" and self.options.get("url") is None)
+
+    def destinations(self):
+        return [c for c in self.children if not c.is_pattern()]
+
     def has_spool(self):
-        return self.kind == "WebsocketMasterThread" and self.option("spool") not in ("off", "no", "false")
+        return (self.kind == "WebsocketMasterThread" and bool(self.destinations())
+                and self.option("spool") not in ("off", "no", "false"))
 
     def is_durable(self):
-        return (self.kind == "DatabaseThread" or self.kind == "WebsocketMasterThread" and bool(self.children)
-                and (self.has_spool() or all(c.option("ack") != "none" for c in self.children)))
+        return (self.kind == "DatabaseThread" or self.kind == "WebsocketMasterThread" and bool(self.destinations())
+                and (self.has_spool() or all(c.option("ack") != "none" for c in self.destinations())))
 
     def drops(self):
         return (self.option("queue", "when_full") in ("drop_oldest", "drop_newest")
@@ -552,11 +560,12 @@ def check_claims(nodes, state_dir, said):
     for node in nodes:
         if node.unknown:
             continue
-        path = node.option("spool", "path") if node.has_spool() else node.option("path")
-        if node.kind in ("DatabaseThread", "WebsocketMasterThread") and path:
+        path = (node.option("path") if node.kind == "DatabaseThread"
+                else node.option("spool", "path") if node.has_spool() else None)
+        if path:
             path = re.sub(r"/\.(?=/|$)", "", os.path.join(state_dir, path))
             files[re.sub("//+", "/", path)] += 1
-        elif node.kind == "TCPServerThread" and node.options.get("listen"):
+        if node.kind in ("TCPServerThread", "WebsocketMasterThread") and node.options.get("listen"):
             for a in addresses(node):
                 if any(overlap(a, b) for b in taken):
                     said.append(("claim", "%s %s" % (node.path, a)))
@@ -569,8 +578,42 @@ def check_kinds(node, said):
     kinds = [c.kind for c in node.children]
     if node.kind == "TCPServerThread" and "TCPConnectionThread" not in kinds and not node.unknown:
         said.append(("place", node.path + " has no connection"))
-    if node.kind == "WebsocketMasterThread" and not kinds and not node.unknown:
+    if node.kind == "WebsocketMasterThread":
+        check_websockets(node, said)
+    elif node.kind == "WebSocketSubThread":
+        others = OF_DESTINATIONS if node.is_pattern() else OF_VIEWERS
+        said += [("role", "%s: %s" % (node.path, o)) for o in others if node.options.get(o)]
+
+
+# What only a destination can be told, what only viewers can, and what goes with listen.
+OF_DESTINATIONS = ["ack", "ack_timeout", "connect_timeout", "backoff", "max_message", "headers",
+                   "subprotocol", "tls"]
+OF_VIEWERS = ["last", "queue"]
+OF_LISTEN = ["path", "origins", "token", "max_subscribers", "tls"]
+
+
+def check_websockets(node, said):
+    listens = node.options.get("listen") is not None
+    patterns = [c for c in node.children if c.kind == "WebSocketSubThread" and c.is_pattern()]
+    if listens != (len(patterns) == 1):
+        said.append(("role", node.path + " listens for one pattern"))
+    if not listens:
+        said += [("role", "%s: %s" % (node.path, o)) for o in OF_LISTEN if node.options.get(o)]
+    if not node.children and not node.unknown:
         said.append(("place", node.path + " has no destination"))
+    if isinstance(node.options.get("spool"), Map) and node.children and not node.destinations():
+        said.append(("role", node.path + " has nothing to spool"))
+    path = node.option("path")
+    if path is not None and not re.fullmatch(r"/[!-~]{0,8191}", path) or re.search("[?#]", path or ""):
+        said.append(("role", node.path + ": path"))
+    token = node.option("token")
+    if token is not None and (len(token) > 1024 or not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token)):
+        said.append(("role", node.path + ": token"))
+    origins = node.options.get("origins")
+    for item in origins.items if isinstance(origins, List) else [origins] if origins else []:
+        if isinstance(item, Scalar) and not item.unknown and not re.fullmatch(
+                r"\*|[!-.0-~][!-~]*?://(?!/)[!-.0-~]+", item.value()):
+            said.append(("role", node.path + ": origins"))
 
 
 # --- all of it -----------------------------------------------------------------

@@ -38,11 +38,13 @@ INVISIBLE = {
     "two nodes share it": r"is taken in|all addresses .* are taken",
     "it is about several nodes": r"memory \S+ is|daemon\.memory is|window of|stands once under|has no TCPConnectionThread|no WebSocketSubThread"
                                  r"|are siblings of one kind|has siblings|a second MasterThread|durable|may drop frames"
-                                 r"|a count is of one channel|has no destination",
+                                 r"|a count is of one channel|has no destination|without url"
+                                 r"|keeps what destinations have not confirmed|has no url, and",
     "a kind has a rule over its options": r"does not go with|needs \"|goes with wss|goes with its key|a length has"
                                           r"|a delimiter of|leaves no length|keeps its header|size .* is not in"
                                           r"|ends before it begins|is no name of a header"
-                                          r"|a fixed frame has|retain has no rows",
+                                          r"|a fixed frame has|retain has no rows|goes with url$|is for viewers"
+                                          r"|this is no (path|token)$|is no origin$",
     RANGE: r"is not in \S+\.\.\S+$|is less than|is too large",
     "YAML keeps one of two, or makes a number of a text": r"stands here twice|has more than one colon"
                                                           r"|neither true nor false|is no whole number|is not known",
@@ -164,6 +166,7 @@ def test_one_fault_is_reported_once():
 FORMS = {
     "text": ["x", 7, True, 1.5, [], {}],
     "texts": [{"a": "b", "c": 7}, {"a": []}, "x", []],
+    "text_or_texts": ["*", "https://a.example", ["https://a.example", "*"], {}, [], [[]], [{"a": "b"}]],
     "path": ["a.db", 7, "/tmp/a.db", "~/a.db", "", [], {}],
     "switch": [True, False, "yes", "no", "on", "off", "true", "false", "perhaps", 1, "", [], {"a": 1}],
     "number": ["", "many", "1.5", 1.5, True, [], {}],
@@ -201,8 +204,12 @@ def options(v, node):
                     yield (name,) + path, member
 
 
-def values(o):
-    found = list(FORMS["elsewhere"])
+# What must stand in a group.
+BESIDE = {("WebsocketMasterThread", "tls"): {"cert": "a.pem", "key": "a.key"}}
+
+
+def values(o, kind, path):
+    found = list(FORMS["elsewhere"]) + [BESIDE[kind, name] for name in path[-1:] if (kind, name) in BESIDE]
     for one in variants(o):
         found += FORMS.get(form(one), [{}, [], "no_such_word", {"no_such_option": 1}] if form(one) else [])
         found += [e + d for e, d in ((one.get("minimum"), -1), (one.get("maximum"), 1)) if e is not None]
@@ -252,7 +259,7 @@ def test_the_daemon_says_the_same():
         assert said(d, tree()[0]) is None, said(d, tree()[0])
         for kind, node in sorted(kinds.items()):
             for path, o in options(v, node):
-                verdicts = [compare(v, d, kind, path, value) for value in values(o)]
+                verdicts = [compare(v, d, kind, path, value) for value in values(o, kind, path)]
                 assert True in verdicts and False in verdicts, (kind, path, verdicts)
 
 
@@ -261,7 +268,7 @@ def compare(v, directory, kind, path, value):
     file, places = tree()
     at = places[kind]
     for name in path[:-1]:
-        at = at.setdefault(name, {})
+        at = at.setdefault(name, dict(BESIDE.get((kind, name), {})))
     at[path[-1]] = value
     taken = not list(v.iter_errors(file))
     errors = said(directory, file)
