@@ -1,7 +1,8 @@
 /* websocket_master_thread.c - frames IN, to its websockets.
  *
- * Destinations have a log, viewers a feed (wsaudience.c).  The master keeps the log of what came: it appends each batch, with the positions
- * of its frames, and wakes the destinations, which read the log by their cursors.
+ * Destinations have a log, viewers a feed (wsaudience.c).  The master keeps the log of
+ * what came: it appends each batch, with the positions of its frames, and wakes the
+ * destinations, which read the log by their cursors.
  * A batch is done when the slowest of them has it confirmed, or when the spool has it
  * on disk; until then it stands in the master's queue, whose limit closes the taps. */
 #include <limits.h>

@@ -10,7 +10,7 @@
 
 /* Resident bytes of a viewer: thread, connection, and what libwebsockets, libuv and
  * OpenSSL take for it. */
-#define WSLISTEN_VIEWER 3072
+#define WSLISTEN_VIEWER 4096
 #define WSLISTEN_VIEWER_TLS (80 << 10)
 
 #define WSLISTEN_TLS(member) offsetof(struct tt_wslisten_tls, member)

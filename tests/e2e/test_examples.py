@@ -16,6 +16,7 @@ import time
 
 import tt
 from test_websocket import Certificates, context
+from viewer import Viewer, request
 
 HERE = os.path.join(tt.TOP, "config", "examples")
 STATE, RUN = "/var/lib/taskthread", "/run/taskthread"
@@ -87,7 +88,7 @@ class Example:
         """TEXT with free ports and sockets in our directory."""
         lines, server = [], None
         for line in text.split("\n"):
-            m = re.match(r"  (TCPServerThread[^:]*):", line)
+            m = re.match(r"  ((?:TCPServer|WebsocketMaster)Thread[^:]*):", line)
             server = "MasterThread/" + m.group(1) if m else server
             if re.search(r"\blisten: ", line):
                 for port in re.findall(r"[\d.]+:(\d+)", line):
@@ -377,6 +378,18 @@ def test_destinations():
         assert [f[1:] for f in envelopes(us.payloads)] == [(found[0]["connection"], 1, b"hello")]
         assert "\r\nSec-WebSocket-Protocol: frames\r\n" in us.requests[0] + "\r\n"
         assert local.messages == [(2, b"hello\n")]
+
+
+def test_live():
+    with Example("live") as x:
+        with Viewer(int(x.port(8080)), request("/live")) as early:
+            x.sends("")
+            x.shows("hello\nworld\n")
+            texts, _ = objects([early.message(), early.message()])
+            assert [t for _, t in texts] == ["hello", "world"]
+        with Viewer(int(x.port(8080)), request("/live")) as late:
+            assert objects([late.message(), late.message()])[0] == texts
+        x.stop()
 
 
 def test_timer():

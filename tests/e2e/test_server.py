@@ -2,15 +2,20 @@
 """The websocket server: who may come in, what viewers get, and what the slow ones cost."""
 import asyncio
 import contextlib
+import functools
+import http.server
 import json
 import os
 import resource
+import shutil
+import signal
 import socket
 import ssl
 import struct
 import subprocess
 import threading
 import time
+import urllib.request
 
 import tt
 from viewer import Viewer, frame, request
@@ -687,6 +692,87 @@ def test_python_websockets():
         asyncio.run(asyncio.wait_for(look(port, devices), tt.DEADLINE))
         assert d.stop() == 0
         d.last.check()
+
+
+# --- a page in a browser -------------------------------------------------------------
+
+class Page:
+    """A tab of headless Chromium at URL, asked by its DevTools protocol."""
+
+    def __init__(self, url):
+        import websockets
+        self.connect = websockets.connect
+        self.dir = tt.directory()
+        chromium = shutil.which("chromium")
+        if chromium is None:
+            raise tt.Skip("chromium is not installed")
+        self.process = subprocess.Popen(
+            [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+             "--remote-debugging-port=0", "--user-data-dir=" + self.dir, url],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def __enter__(self):
+        active = os.path.join(self.dir, "DevToolsActivePort")
+        tt.until("chromium", lambda: os.path.exists(active) and open(active).read().count("\n"), 3 * tt.DEADLINE)
+        port = open(active).read().split("\n")[0]
+
+        def tab():
+            with urllib.request.urlopen("http://127.0.0.1:%s/json" % port) as r:
+                found = [t for t in json.load(r) if t["type"] == "page" and t["url"].startswith("http")]
+                return found and found[0]["webSocketDebuggerUrl"]
+        self.url = tt.until("the page", tab)
+        return self
+
+    def __exit__(self, *_):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def ask(self, expression):
+        async def one():
+            async with self.connect(self.url, max_size=None) as ws:
+                await ws.send(json.dumps({"id": 1, "method": "Runtime.evaluate", "params": {
+                    "expression": expression, "returnByValue": True}}))
+                while True:
+                    answer = json.loads(await ws.recv())
+                    if answer.get("id") == 1:
+                        return answer["result"]["result"].get("value")
+        return asyncio.run(one())
+
+
+def test_a_page_shows_live_frames():
+    try:
+        import websockets                  # noqa: F401
+    except ImportError as e:
+        raise tt.Skip("python3-websockets is not installed: %s" % e)
+    handler = functools.partial(Quiet, directory=os.path.join(tt.TOP, "config/examples"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    texts = '[...document.querySelectorAll("tr.frame td:last-child")].map(td => td.textContent)'
+    with tt.Daemon(tree("path: /live\ntoken: s3cret", "format: json, last: 2")) as d:
+        devices, port = doors(d)
+        with tt.connect(devices) as s:
+            s.sendall(b"too early\nbefore\n<b>just before</b>\n")
+            tt.until("frames", lambda: d.stats().frames(MASTER, "in", "in") == 3)
+            with Page("http://localhost:%d/live.html#%d:s3cret" % (server.server_port, port)) as page:
+                tt.until("the last frames", lambda: page.ask(texts) == ["<b>just before</b>", "before"])
+                assert page.ask('document.getElementById("state").textContent') == "live"
+                s.sendall(b"live\n")
+                tt.until("a live frame", lambda: (page.ask(texts) or [None])[0] == "live")
+                assert page.ask('document.querySelectorAll("tr.gap").length') == 0
+            # One with a wrong token does not look.
+            with Page("http://127.0.0.1:%d/live.html#%d:wrong" % (server.server_port, port)) as page:
+                d.wait_log("401, without the token")
+                tt.until("its end", lambda: "not connected" in (page.ask(
+                    'document.getElementById("state").textContent') or ""))
+        assert d.stop() == 0
+        d.last.check()
+    server.shutdown()
+    server.server_close()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
 
 
 if __name__ == "__main__":
