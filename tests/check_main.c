@@ -61,6 +61,7 @@ Suite *check_wsformat_suite(void);
 Suite *check_wsframe_suite(void);
 Suite *check_wshandshake_suite(void);
 Suite *check_wsinbound_suite(void);
+Suite *check_wslisten_suite(void);
 Suite *check_wslog_suite(void);
 Suite *check_wssender_suite(void);
 Suite *check_wswindow_suite(void);
@@ -117,6 +118,7 @@ static Suite *(*const suites[])(void) = {
 	check_wsframe_suite,
 	check_wshandshake_suite,
 	check_wsinbound_suite,
+	check_wslisten_suite,
 	check_wslog_suite,
 	check_wssender_suite,
 	check_wswindow_suite,

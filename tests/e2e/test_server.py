@@ -6,6 +6,7 @@ import functools
 import http.server
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -270,6 +271,37 @@ def test_both_roles_under_one_master():
             assert d.stop() == 0
             d.last.check()
             assert os.path.exists(d.path("%s.spool" % MASTER))
+
+
+def test_a_master_that_is_restarted_has_viewers_again():
+    """Its spool is taken away; who looked on is closed, and comes again."""
+    with tt.Destination("away") as dest:
+        more = '    WebSocketSubThread up: {url: "%s"}\n' % dest.url
+        spool = "spool: {path: a.spool}\nrestart: {max: 100, backoff: 10ms..20ms}"
+        with tt.Daemon(tree(spool, sub="format: raw", more=more)) as d:
+            devices, port = doors(d)
+            with tt.connect(devices) as s, Viewer(port) as early, Viewer(port, False):
+                s.sendall(b"one\n")
+                assert early.message() == b"one"
+                tt.until("it in the spool", lambda: d.stats().waiting(MASTER, "in") == 0)
+                for end in ("", "-wal", "-shm"):
+                    if os.path.exists(d.path("a.spool" + end)):
+                        os.rename(d.path("a.spool" + end), d.path("kept" + end))
+                os.mkdir(d.path("a.spool"))
+                s.sendall(b"two\n")
+                early.end()
+                tt.until("restarts", lambda: d.stats().sum("restarts_total", node=MASTER) >= 3)
+                os.rmdir(d.path("a.spool"))
+                d.wait_log(MASTER + ": restarted, ")
+                ports = [m.group(1) for m in (re.search(MASTER + r": listening on \S+:(\d+)", x)
+                                              for x in list(d.lines)) if m]
+                assert len(ports) > 3
+                with Viewer(int(ports[-1])) as late:
+                    s.sendall(b"three\n")
+                    while late.message() != b"three":
+                        pass
+            assert d.stop() == 0
+            d.last.check()
 
 
 def test_nobody_looks_and_nothing_is_kept():
