@@ -60,18 +60,32 @@ graph_tap(const struct tt_node *node)
 	return NULL;
 }
 
+/* What is started for each who connects to NODE's addresses, or NODE. */
+static const struct tt_node *
+graph_met(const struct tt_node *node)
+{
+	unsigned i;
+
+	for (i = 0; i < node->n_children; i++)
+		if (node->children[i]->pattern)
+			return node->children[i];
+	return node;
+}
+
 static void
 graph_outside(struct graph *g, const struct tt_node *node,
     const struct tt_said *said)
 {
-	const struct tt_node *tap = said->option->type == TT_OPT_ADDRESSES
-	    ? graph_tap(node) : NULL;
+	bool listens = said->option->type == TT_OPT_ADDRESSES;
+	const struct tt_node *tap = listens ? graph_tap(node) : NULL;
+	const struct tt_node *met = tap != NULL ? tap : listens ? graph_met(node) : node;
 
 	fprintf(g->out, "    o%u [%s, label=\"%s", g->n_outside,
-	    graph_shape(said->option), tap != NULL ? "devices connect to\\n" : "");
+	    graph_shape(said->option), tap != NULL ? "devices connect to\\n"
+	    : listens ? "viewers connect to\\n" : "");
 	graph_text(g, said->text);
-	fprintf(g->out, "\"];\n    n%u -> o%u%s;\n", tap != NULL ? tap->index
-	    : node->index, g->n_outside, tap != NULL ? " [dir=back]" : "");
+	fprintf(g->out, "\"];\n    n%u -> o%u%s;\n", met->index, g->n_outside,
+	    tap != NULL ? " [dir=back]" : "");
 	g->n_outside++;
 }
 

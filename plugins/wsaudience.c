@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "plugins/flood.h"
 #include "plugins/listener.h"
 #include "plugins/wsoptions.h"
 
@@ -31,7 +30,7 @@ struct tt_wsaudience {
 	int64_t woken_at;
 	struct tt_task wake;
 	struct tt_timer pace, pause;
-	struct tt_flood refusals, frames;
+	struct tt_flood refusals, frames, closed;
 };
 
 static struct tt_wsaudience *
@@ -129,7 +128,8 @@ static void
 wsaudience_joined(void *arg, struct tt_wsconn *conn)
 {
 	struct tt_wsaudience *a = arg;
-	struct tt_wsjoining joining = { .feed = &a->feed, .conn = conn };
+	struct tt_wsjoining joining = { .feed = &a->feed, .conn = conn,
+		.closed = &a->closed };
 	struct tt_error err;
 	char path[512];
 
@@ -281,6 +281,7 @@ tt_wsaudience_open(struct tt_thread *master, const struct tt_wslisten *l,
 	tt_timer_init(&a->pace, master, wsaudience_paced);
 	tt_timer_init(&a->pause, master, wsaudience_resume);
 	tt_flood_init(&a->refusals, master, "viewers refused");
+	tt_flood_init(&a->closed, master, "viewers closed");
 	tt_flood_init(&a->frames, master, "frames refused for viewers");
 	wsaudience_init_feed(a);
 	if (wsaudience_serve(a, census, err) == 0)
@@ -311,6 +312,7 @@ tt_wsaudience_destroy(struct tt_wsaudience *a)
 	tt_timer_stop(&a->pace);
 	tt_wsserver_destroy(a->server, a->master);
 	tt_flood_finish(&a->refusals);
+	tt_flood_finish(&a->closed);
 	tt_flood_finish(&a->frames);
 	tt_wsfeed_finish(&a->feed);
 	free(a->takes);

@@ -8,6 +8,7 @@
 #define TT_PLUGINS_WSAUDIENCE_H
 
 #include "daemon/taskthread.h"
+#include "plugins/flood.h"
 #include "plugins/wsfeed.h"
 #include "plugins/wslisten.h"
 #include "plugins/wsserver.h"
@@ -18,6 +19,7 @@ struct tt_wsaudience;
 struct tt_wsjoining {
 	struct tt_wsfeed *feed;
 	struct tt_wsconn *conn;
+	struct tt_flood *closed;	/* of the lines about those who leave */
 };
 
 /* Opens the audience of MASTER, which listens as L says.  CENSUS is the whole tree's.

@@ -179,6 +179,7 @@ wsserver_kill(struct tt_wsconn *c)
 
 	/* During a handshake of TLS its last callback comes from libuv, later. */
 	c->wsi = NULL;
+	tt_timer_stop(&c->deadline);
 	if (wsi == NULL)
 		return;
 	fd = lws_get_socket_fd(wsi);

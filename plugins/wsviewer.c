@@ -3,6 +3,7 @@
  * Between the pages of the feed stand our control frames, one at a time: an answer to
  * the last ping, a ping of ours every 10 s, at the end a close.  Who takes no more is
  * never waited for: the feed goes on, and what this one misses is counted. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,9 @@ struct wsviewer {
 	struct tt_thread *thread;
 	struct tt_wsconn *conn;		/* NULL once it is gone */
 	struct tt_wsreader reader;
+	struct tt_flood *closed;
+	char *peer;
+	uint64_t frames, missed;	/* in all */
 	struct tt_timer tick, deadline;
 	int64_t heard_at;		/* the last pong */
 	enum tt_reason reason;		/* why it ends; NONE: it does not */
@@ -50,6 +54,8 @@ wsviewer_count(struct wsviewer *v)
 {
 	struct tt_wsreader *r = &v->reader;
 
+	v->frames += r->out_frames;
+	v->missed += r->missed;
 	if (r->in_frames > 0)
 		tt_count_in(v->thread, r->in_frames, r->in_bytes);
 	if (r->out_frames > 0)
@@ -284,6 +290,8 @@ wsviewer_enter(struct tt_thread *self, struct tt_error *err)
 	((struct tt_wssub *)self)->own = v;
 	v->thread = self;
 	v->conn = joining->conn;
+	v->closed = joining->closed;
+	v->peer = tt_xstrdup(tt_wsconn_peer(v->conn));
 	self->handed = NULL;
 	tt_timer_init(&v->tick, self, wsviewer_ticks);
 	tt_timer_init(&v->deadline, self, wsviewer_deadline);
@@ -296,19 +304,35 @@ wsviewer_enter(struct tt_thread *self, struct tt_error *err)
 }
 
 static void
+wsviewer_log_end(struct wsviewer *v)
+{
+	char path[512];
+
+	if (tt_flood_allows(v->closed))
+		tt_log(TT_LOG_INFO, tt_info(v->thread, path, sizeof path),
+		    "%s closed: %s, %" PRIu64 " frames, %" PRIu64 " missed", v->peer,
+		    tt_reason_name(v->reason), v->frames, v->missed);
+}
+
+static void
 wsviewer_exit(struct tt_thread *self)
 {
 	struct wsviewer *v = wsviewer_of(self);
 	uint64_t waited = tt_wsreader_leave(&v->reader);
 
+	if (v->reason == TT_REASON_NONE)
+		v->reason = TT_REASON_STOP;
 	wsviewer_count(v);
 	if (waited > 0)
 		tt_count_dropped(self, TT_REASON_TERMINATED, waited);
+	v->missed += waited;
+	wsviewer_log_end(v);
 	tt_timer_stop(&v->tick);
 	tt_timer_stop(&v->deadline);
 	if (v->conn != NULL)
 		tt_wsconn_drop(v->conn, true);
-	tt_count_close(self, v->reason != TT_REASON_NONE ? v->reason : TT_REASON_STOP);
+	tt_count_close(self, v->reason);
+	free(v->peer);
 	free(v);
 }
 
