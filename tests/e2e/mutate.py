@@ -114,7 +114,8 @@ class Mutator:
         options = {"TCPServerThread": ["listen: 127.0.0.1:0"] * 6 + ["listen: 0.0.0.0:5002", "listen: localhost:5002"],
                    "DataProcessorThread": ["framing: newline", "framing: {type: length, size: 4, max: 4MiB}",
                                            "framing: raw"],
-                   "WebSocketSubThread": ["url: ws://a/", "url: ws://a/\n%sack: none" % indent],
+                   "WebSocketSubThread": ["url: ws://a/"] * 3 + ["url: ws://a/\n%sack: none" % indent, "format: json",
+                                                                "last: 3", "url: ws://a/\n%slast: 3" % indent],
                    "DatabaseThread": ["path: n%d.db" % len(lines)] * 9 + ["path: n.db"],
                    "TimerThread": ["text: tick"]}.get(kind, [])
         if options:
@@ -122,6 +123,9 @@ class Mutator:
         lines += ["%s%s: %s" % (indent, way, names) for way, names in ways.items() if names]
         if kind == "TCPConnectionThread" and rng.random() < 0.3:
             lines.append(indent + rng.choice(["ack: line", "ack: count64"]))
+        if kind == "WebsocketMasterThread" and rng.random() < 0.4:
+            lines.append(indent + rng.choice(["listen: 127.0.0.1:0"] * 9 + [
+                "listen: localhost:5002", "path: /a", "listen: 127.0.0.1:0\n%sspool: {bytes: 1MiB}" % indent]))
         if kind in ("DatabaseThread", "WebsocketMasterThread") and rng.random() < 0.1:
             lines.append(indent + "queue: {when_full: drop_oldest}")
         if depth < 6:
