@@ -19,6 +19,7 @@ import time
 import urllib.request
 
 import tt
+from test_websocket import Certificates
 from viewer import Viewer, frame, request
 
 MASTER = "WebsocketMasterThread"
@@ -118,25 +119,6 @@ def test_a_request_may_come_in_any_pieces():
                     v.send(ask[at:at + size])
                 assert v.answer() == 101
                 assert v.frame() == (10, b"early")
-
-
-def test_who_asks_for_nothing_is_closed_after_10_s():
-    with tt.Daemon(tree()) as d:
-        _, port = doors(d)
-        with Viewer(port, False) as silent, Viewer(port, False) as slow:
-            began = time.monotonic()
-            slow.sock.settimeout(0.3)
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                for byte in request() * 2:
-                    slow.send(bytes([byte]))
-                    try:
-                        if slow.sock.recv(1) == b"":
-                            break
-                    except TimeoutError:
-                        pass
-            assert silent.rest() == b""
-            assert time.monotonic() - began >= 9
-        d.wait_log("it did not ask within 10 s")
 
 
 def test_those_who_wait_do_not_keep_others_out():
@@ -372,29 +354,47 @@ def test_at_a_stop_they_get_what_waits_and_1001():
         d.last.check()
 
 
-def test_a_viewer_that_answers_no_ping_is_closed():
-    """The one that answers stays."""
+def dribble(v):
+    """Sends a request byte by byte, never fast enough."""
+    v.sock.settimeout(0.3)
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        for byte in request() * 2:
+            v.send(bytes([byte]))
+            try:
+                if v.sock.recv(1) == b"":
+                    return
+            except TimeoutError:
+                pass
+
+
+def answer_pings(v, pings):
+    opcode, _ = v.frame()
+    while opcode == 9:
+        pings.append(time.monotonic())
+        v.send(frame(10))
+        opcode, _ = v.frame()
+
+
+def test_the_silent_are_closed_after_10_s_and_the_deaf_after_30():
+    """The one that answers pings stays."""
     with tt.Daemon(tree()) as d:
         devices, port = doors(d)
-        with Viewer(port) as deaf, Viewer(port) as good:
-            began = time.monotonic()
-            pings = []
-
-            def listen():
-                opcode, _ = good.frame()
-                while opcode == 9:
-                    pings.append(time.monotonic() - began)
-                    good.send(frame(10))
-                    opcode, _ = good.frame()
-            t = threading.Thread(target=listen)
-            t.start()
+        with Viewer(port, False) as silent, Viewer(port, False) as slow, Viewer(port) as deaf, Viewer(port) as good:
+            began, pings = time.monotonic(), []
+            helpers = [threading.Thread(target=dribble, args=(slow,)),
+                       threading.Thread(target=answer_pings, args=(good, pings))]
+            for t in helpers:
+                t.start()
+            assert silent.rest() == b""
+            assert time.monotonic() - began >= 9
+            helpers[0].join(tt.DEADLINE)
+            assert not helpers[0].is_alive()
             deaf.rest()
-            lasted = time.monotonic() - began
-            assert lasted >= 29, lasted
+            assert time.monotonic() - began >= 29
             tt.send_and_close(devices, b"still here\n")
-            t.join(tt.DEADLINE)
-            assert not t.is_alive()
-            assert len(pings) >= 2
+            helpers[1].join(tt.DEADLINE)
+            assert not helpers[1].is_alive() and len(pings) >= 2
+        assert d.count("it did not ask within 10 s") == 2
         assert d.stop() == 0
         assert d.last.sum("closes_total", node=VIEWER, reason="idle_timeout") == 1
 
@@ -594,43 +594,29 @@ def test_descriptors_run_out_and_come_again():
 
 # --- TLS ---------------------------------------------------------------------------
 
-def authority(directory):
-    """An authority, and of it localhost's certificate and a viewer's."""
-    def openssl(*args):
-        subprocess.run(["openssl", *args], cwd=directory, check=True, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
-            "-subj", "/CN=test authority")
-    for name in ("site", "viewer"):
-        with open(os.path.join(directory, name + ".ext"), "w") as f:
-            f.write("subjectAltName=DNS:localhost\n")
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", name + ".key", "-out", name + ".csr", "-subj",
-                "/CN=" + name)
-        openssl("x509", "-req", "-in", name + ".csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out",
-                name + ".pem", "-days", "2", "-extfile", name + ".ext")
-
-
-def context(directory, certificate=False):
-    c = ssl.create_default_context(cafile=os.path.join(directory, "ca.pem"))
+def context(c, certificate=None):
+    """A viewer's side, of the certificates C."""
+    mine = ssl.create_default_context(cafile=c.ca)
     if certificate:
-        c.load_cert_chain(os.path.join(directory, "viewer.pem"), os.path.join(directory, "viewer.key"))
-    c.set_alpn_protocols(["h2", "http/1.1"])	# as a browser does
-    return c
+        mine.load_cert_chain(*certificate)
+    mine.set_alpn_protocols(["h2", "http/1.1"])     # as a browser does
+    return mine
+
+
+def tls(c, more=""):
+    return 'tls: {cert: "%s", key: "%s"%s}' % (*c.server, more)
 
 
 def test_tls():
-    directory = tt.directory()
-    authority(directory)
-    tls = "tls: {cert: %s/site.pem, key: %s/site.key}" % (directory, directory)
-    with tt.Daemon(tree(tls, "format: json")) as d:
+    with Certificates() as c, tt.Daemon(tree(tls(c), "format: json")) as d:
         devices, port = doors(d)
-        with Viewer(port, context=context(directory)) as v, Viewer(port, context=context(directory), window=4096) as w:
+        with Viewer(port, context=context(c)) as v, Viewer(port, context=context(c), window=4096) as w:
             tt.send_and_close(devices, b"".join(b"%d " % i + b"x" * 3000 + b"\n" for i in range(1000)))
             for viewer in (v, w):
                 assert [int(o["text"].split()[0]) for o in objects(viewer, 1000)] == list(range(1000))
             v.send(frame(8, struct.pack(">H", 1000)))
             assert v.end() == 1000
-        with Viewer(port, context=context(directory), ask=request("/no")) as v:
+        with Viewer(port, context=context(c), ask=request("/no")) as v:
             assert v.status == 404
         with Viewer(port, False) as plain:
             plain.send(request())
@@ -642,12 +628,9 @@ def test_tls():
 
 
 def test_tls_with_stuck_viewers():
-    directory = tt.directory()
-    authority(directory)
-    tls = "tls: {cert: %s/site.pem, key: %s/site.key}" % (directory, directory)
-    with tt.Daemon(tree(tls, "batch: newline, queue: {bytes: 1MiB}")) as d:
+    with Certificates() as c, tt.Daemon(tree(tls(c), "batch: newline, queue: {bytes: 1MiB}")) as d:
         devices, port = doors(d)
-        stuck = [Viewer(port, context=context(directory), window=4096) for _ in range(10)]
+        stuck = [Viewer(port, context=context(c), window=4096) for _ in range(10)]
         with Flow(devices) as flow:
             tt.until("drops", lambda: d.stats().dropped(node=VIEWER) > 20000)
         # They wake up, and what they see is whole and in order.
@@ -665,27 +648,22 @@ def test_tls_with_stuck_viewers():
 
 
 def test_a_viewer_needs_a_certificate_where_client_ca_says_so():
-    directory = tt.directory()
-    authority(directory)
-    tls = "tls: {cert: %s/site.pem, key: %s/site.key, client_ca: %s/ca.pem}" % ((directory,) * 3)
-    with tt.Daemon(tree(tls)) as d:
+    with Certificates() as c, tt.Daemon(tree(tls(c, ', client_ca: "%s"' % c.ca))) as d:
         _, port = doors(d)
-        with Viewer(port, context=context(directory, True)) as v:
+        with Viewer(port, context=context(c, c.client)) as v:
             assert v.status == 101
         with contextlib.suppress(ssl.SSLError, OSError):
-            with Viewer(port, context=context(directory)) as v:
+            with Viewer(port, context=context(c)) as v:
                 assert v.status is None
         assert d.stop() == 0
 
 
 def test_a_file_of_tls_that_cannot_be_read_ends_the_start():
-    directory = tt.directory()
-    authority(directory)
-    for key, said in (("none.key", "cannot read tls.key"), ("viewer.key", "files of tls")):
-        tls = "tls: {cert: %s/site.pem, key: %s/%s}" % (directory, directory, key)
-        with tt.Daemon(tree(tls), ready=False) as d:
-            assert d.wait() == 1
-            assert d.find(said), d.lines
+    with Certificates() as c:
+        for key, said in (("/nonexistent", "cannot read tls.key"), (c.client[1], "files of tls")):
+            with tt.Daemon(tree('tls: {cert: "%s", key: "%s"}' % (c.server[0], key)), ready=False) as d:
+                assert d.wait() == 1
+                assert d.find(said), d.lines
 
 
 # --- other clients ------------------------------------------------------------------
