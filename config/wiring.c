@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/cure.h"
 #include "config/drawing.h"
 #include "config/flow.h"
 #include "config/nearest.h"
@@ -24,6 +25,8 @@ struct wiring {
 	struct tt_building *b;		/* the parent */
 	struct wiring_count *counts;	/* by channel */
 	unsigned *child_in;		/* the channels of all children's IN, in turn */
+	struct tt_cures *cures;		/* to note what is missing on its way, or NULL: */
+					/* to report all that does not meet */
 };
 
 bool
@@ -46,7 +49,7 @@ tt_wiring_mark(const struct tt_building *b, bool up, unsigned i)
 
 	if (says == NULL)
 		return b->node.mark;
-	if (says->type == TT_VALUE_LIST)
+	if (says->type == TT_VALUE_LIST && says->first != NULL)
 		for (says = says->first; i > 0 && says->next != NULL; i--)
 			says = says->next;
 	return says->mark;
@@ -132,33 +135,31 @@ wiring_make_channels(struct tt_load *l, struct tt_building *b)
 
 /* The children's ends: where their UP arrives, and the users of each channel. */
 static void
-wiring_attach_children(struct wiring *w)
+wiring_attach_children(struct tt_load *l, struct tt_building *b)
 {
-	struct tt_node *node = &w->b->node, *child;
-	struct tt_channel *channels = w->b->channels;
+	struct tt_node *node = &b->node, *child;
+	struct tt_channel *channels = b->channels;
 	struct tt_user **users;
-	unsigned i, k, c, n = 0;
+	unsigned i, k, c;
 
 	for (i = 0; i < node->n_children; i++) {
 		child = node->children[i];
-		child->up_channel = tt_arena_alloc(w->l->arena,
+		child->up_channel = tt_arena_alloc(l->arena,
 		    child->n_up * sizeof(unsigned));
 		for (k = 0; k < child->n_up; k++)
-			child->up_channel[k] = wiring_find(w->b, child->up[k]);
-		for (k = 0; k < child->n_in; k++, n++) {
-			w->child_in[n] = wiring_find(w->b, child->in[k]);
-			channels[w->child_in[n]].n_users++;
-		}
+			child->up_channel[k] = wiring_find(b, child->up[k]);
+		for (k = 0; k < child->n_in; k++)
+			channels[wiring_find(b, child->in[k])].n_users++;
 	}
 	users = tt_arena_must(calloc(node->n_channels + 1, sizeof(struct tt_user *)));
 	for (c = 0; c < node->n_channels; c++) {
-		users[c] = tt_arena_alloc(w->l->arena,
+		users[c] = tt_arena_alloc(l->arena,
 		    channels[c].n_users * sizeof(struct tt_user));
 		channels[c].users = users[c];
 	}
-	for (i = 0, n = 0; i < node->n_children; i++)
-		for (k = 0; k < node->children[i]->n_in; k++, n++)
-			*users[w->child_in[n]]++ =
+	for (i = 0; i < node->n_children; i++)
+		for (k = 0; k < node->children[i]->n_in; k++)
+			*users[wiring_find(b, node->children[i]->in[k])]++ =
 			    (struct tt_user){ node->children[i], k };
 	free(users);
 }
@@ -389,6 +390,10 @@ wiring_check_child_in(const struct wiring *w, const struct tt_building *child,
 
 	if (c->sources > wiring_sends(&child->node, name))
 		return;
+	if (w->cures != NULL) {
+		tt_cures_note(w->cures, child, false, i);
+		return;
+	}
 	remedy = wiring_made_by(w, name);
 	if (remedy == NULL && wiring_nearest(w, channel, true) == NULL)
 		remedy = wiring_kinds(w, name, true);
@@ -433,12 +438,17 @@ wiring_check_child_up(const struct wiring *w, const struct tt_building *child,
 	const char *name = child->node.up[i], *remedy;
 	bool takes = wiring_takes(&child->node, name);
 
+	if (!takes && c->users > 0)
+		return;
+	if (w->cures != NULL) {
+		if (!takes)
+			tt_cures_note(w->cures, child, true, i);
+		return;
+	}
 	if (takes && c->users > 1) {
 		wiring_twice(w, child, i);
 		return;
 	}
-	if (c->users > takes)
-		return;
 	remedy = NULL;
 	if (wiring_nearest(w, channel, false) == NULL)
 		remedy = wiring_kinds(w, name, false);
@@ -665,7 +675,8 @@ wiring_check(const struct wiring *w)
 	const struct tt_node *node = &w->b->node, *child;
 	unsigned i, k, n = 0;
 
-	wiring_check_parent(w);
+	if (w->cures == NULL)
+		wiring_check_parent(w);
 	for (i = 0; i < node->n_children; i++) {
 		child = node->children[i];
 		for (k = 0; k < child->n_in; k++, n++)
@@ -675,38 +686,63 @@ wiring_check(const struct wiring *w)
 			wiring_check_child_up(w, TT_BUILDING(child), k,
 			    child->up_channel[k]);
 	}
-	if ((node->schema->flags & TT_PATTERN) != 0)
+	if ((node->schema->flags & TT_PATTERN) != 0 && w->cures == NULL)
 		wiring_check_pattern(w);
 }
 
+/* What is at B, once it has its channels; CURES as in struct wiring. */
 static void
-wiring_infer_node(struct tt_load *l, struct tt_building *b)
+wiring_look(struct tt_load *l, struct tt_building *b, struct tt_cures *cures)
 {
-	struct wiring w = { .l = l, .b = b };
-	unsigned i, n = 1;
+	struct wiring w = { .l = l, .b = b, .cures = cures };
+	const struct tt_node *child;
+	unsigned i, k, n = 1;
 
+	/* Where a child is not known, its channels are not missing. */
+	if (b->loose)
+		return;
 	for (i = 0; i < b->node.n_children; i++)
 		n += b->node.children[i]->n_in;
-	wiring_make_channels(l, b);
 	w.child_in = tt_arena_must(malloc(n * sizeof(*w.child_in)));
 	w.counts = tt_arena_must(calloc(b->node.n_channels + 1, sizeof(*w.counts)));
-	wiring_attach_children(&w);
+	for (i = 0, n = 0; i < b->node.n_children; i++) {
+		child = b->node.children[i];
+		for (k = 0; k < child->n_in; k++)
+			w.child_in[n++] = wiring_find(b, child->in[k]);
+	}
 	wiring_count(&w);
-	/* Where a child is not known, its channels are not missing. */
-	if (!b->loose)
-		wiring_check(&w);
+	wiring_check(&w);
 	free(w.counts);
 	free(w.child_in);
+}
+
+static void
+wiring_make_all(struct tt_load *l)
+{
+	unsigned i;
+
+	for (i = 0; i < l->n_nodes; i++) {
+		wiring_make_channels(l, l->nodes[i]);
+		wiring_attach_children(l, l->nodes[i]);
+	}
 }
 
 void
 tt_wiring_infer(struct tt_load *l)
 {
 	size_t before = tt_errors_count(l->errs);
+	struct tt_cures cures;
 	unsigned i;
 
+	tt_cures_init(&cures, l);
+	wiring_make_all(l);
 	for (i = 0; i < l->n_nodes; i++)
-		wiring_infer_node(l, l->nodes[i]);
+		wiring_look(l, l->nodes[i], &cures);
+	/* What remains is wrong even where these say what they should. */
+	if (tt_cures_apply(&cures))
+		wiring_make_all(l);
+	for (i = 0; i < l->n_nodes; i++)
+		wiring_look(l, l->nodes[i], NULL);
 	/* The circles show even where channels do not meet elsewhere. */
 	tt_flow_reach(l);
 	if (tt_errors_count(l->errs) > before)

@@ -1,5 +1,5 @@
-/* check_wiring.c - tests of config/wiring.c, flow.c, drawing.c, claims.c and bound.c,
- * and of the places in build.c.
+/* check_wiring.c - tests of config/wiring.c, cure.c, flow.c, drawing.c, claims.c and
+ * bound.c, and of the places in build.c.
  *
  * The rules, each with a tree that keeps it and, as near as can be, one that breaks
  * it (rule_cases):
@@ -127,6 +127,31 @@ static const struct bad_case {
 	{ MASTER SERVER "  WebsocketMasterThread: {WebSocketSubThread: {IN: x, url: ws://a}"
 	  "}\n", 1, "4:52: error: MasterThread/WebsocketMasterThread/WebSocketSubThread: "
 	  "takes \"x\" IN, and nobody at MasterThread/WebsocketMasterThread sends it" },
+	/* Who does not pass it on: one mistake, and those that do not follow from it. */
+	{ MASTER "  GroupThread: {TimerThread: {UP: x}}\n  DatabaseThread: {path: a, IN: x}\n",
+	  1, "3:3: error: MasterThread/GroupThread: does not send \"x\" UP, which TimerThread "
+	  "sends and DatabaseThread takes\n"
+	  "      GroupThread: {TimerThread: {UP: x}}\n      ^\n"
+	  "       3 | GroupThread     UP: []  <- does not send \"x\" on\n"
+	  "       3 |   TimerThread   UP: x   <- sends \"x\"\n"
+	  "       4 | DatabaseThread  IN: x   <- takes \"x\"\n"
+	  "    add \"UP: x\" to GroupThread of line 3\n" },
+	{ MASTER "  TCPServerThread: {listen: 127.0.0.1:0, " CONNECTION("UP: x, ") "}\n"
+	  "  DatabaseThread: {path: a, IN: data}\n", 1,
+	  "    write \"UP: data\" in TCPConnectionThread of line 3\n" },
+	{ MASTER "  TCPServerThread:\n    listen: 127.0.0.1:0\n    UP: [x, z]\n"
+	  "    TCPConnectionThread:\n      UP: []\n      DataProcessorThread: {" FRAMED
+	  ", UP: x}\n  DatabaseThread: {path: a, IN: [x, z]}\n", 2, "7:11: error: "
+	  "MasterThread/TCPServerThread/TCPConnectionThread: does not send \"x\" UP, which "
+	  "DataProcessorThread sends and TCPServerThread is to send on\n" },
+	{ MASTER "  TCPServerThread:\n    listen: 127.0.0.1:0\n    TCPConnectionThread:\n"
+	  "      DataProcessorThread a: {" FRAMED ", UP: x}\n"
+	  "      DataProcessorThread b: {" FRAMED ", UP: y}\n"
+	  "  DatabaseThread: {path: a, IN: [y, x]}\n", 2, "    add \"UP: [x, y]\" to "
+	  "TCPConnectionThread of line 5, add \"UP: [x, y]\" to TCPServerThread of line 3\n" },
+	{ MASTER "  GroupThread: {UP: [], TimerThread: {UP: x}}\n"
+	  "  WebsocketMasterThread: {IN: y, WebSocketSubThread: {url: ws://a, IN: x}}\n", 3,
+	  "3:43: error: MasterThread/GroupThread/TimerThread: sends \"x\" UP, and nobody at" },
 	/* One channel in both. */
 	{ MASTER SERVER DATABASE "  GroupThread: {IN: data, UP: data, DatabaseThread: "
 	  "{path: b}}\n", 1, "5:31: error: MasterThread/GroupThread: takes \"data\" IN and "

@@ -34,7 +34,7 @@ RANGE = "a number with a unit, or in quotes, has its range in words"
 INVISIBLE = {
     "a file that another one includes need not say it": r"does not say \"taskthread: 1\"",
     "it is not had until the daemon looks": r"cannot be had|\"\$\{env:\w+:-|cannot be read|is no file|includes itself",
-    "it is in the wiring": r"nobody |in a circle|has one source|reads what the device sends|reads one stream|never goes UP|get twice",
+    "it is in the wiring": r"nobody |does not (send|take) \"|in a circle|has one source|reads what the device sends|reads one stream|never goes UP|get twice",
     "two nodes share it": r"is taken in|all addresses .* are taken",
     "it is about several nodes": r"memory \S+ is|daemon\.memory is|window of|stands once under|has no TCPConnectionThread|no WebSocketSubThread"
                                  r"|are siblings of one kind|has siblings|a second MasterThread|durable|may drop frames"
