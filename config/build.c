@@ -152,7 +152,8 @@ build_sibling(const struct tt_building *parent, const struct tt_building *b)
 
 	for (i = 0; i < parent->node.n_children; i++)
 		if (parent->node.children[i] != &b->node
-		    && parent->node.children[i]->schema == b->node.schema)
+		    && parent->node.children[i]->schema == b->node.schema
+		    && !TT_BUILDING(parent->node.children[i])->guessed)
 			return parent->node.children[i];
 	return NULL;
 }
@@ -347,6 +348,45 @@ build_channels(struct build_direction d, const char ***names, unsigned *n)
 	*n = d.n;
 }
 
+/* Whether a SCHEMA may stand below PARENT, which build_place() checks in words. */
+static bool
+build_fits(const struct tt_building *parent, const struct tt_schema *schema)
+{
+	const struct tt_schema *p = parent->node.schema;
+	unsigned i;
+
+	if ((schema->flags & TT_ROOT) != 0 || !build_is_under(schema, p->name) || p->leaf
+	    || (p->closed != NULL && strcmp(p->closed, schema->name) != 0)
+	    || (build_pattern(parent) != NULL
+	    && (schema->flags & (TT_BLOCKING | TT_MAIN)) != 0))
+		return false;
+	for (i = 0; i < parent->node.n_children; i++)
+		if ((schema->flags & TT_ONCE) != 0
+		    && parent->node.children[i]->schema == schema)
+			return false;
+	return true;
+}
+
+/* KEY was reported.  If only one kind can be meant by it, what stands below it is checked
+ * as below that one: mistakes there are not hidden by this one. */
+static struct tt_building *
+build_guess(struct tt_load *l, struct tt_building *parent, const struct tt_value *key)
+{
+	const struct tt_schema *schema;
+	struct tt_building *b;
+
+	if (key->value->bad || key->value->type != TT_VALUE_MAPPING)
+		return NULL;
+	schema = tt_key_meant(l, key);
+	if (schema == NULL || (parent != NULL ? !build_fits(parent, schema)
+	    : (schema->flags & TT_ROOT) == 0))
+		return NULL;
+	b = build_node(l, parent, schema, key, "");
+	if (b != NULL)
+		b->guessed = true;
+	return b;
+}
+
 static void
 build_child(struct tt_load *l, struct tt_building *parent, const struct tt_value *key)
 {
@@ -356,6 +396,7 @@ build_child(struct tt_load *l, struct tt_building *parent, const struct tt_value
 
 	if (!tt_key_child(l, key, parent->node.path, &schema, &name)) {
 		build_loose(l, parent);
+		build_guess(l, parent, key);
 		return;
 	}
 	child = build_node(l, parent, schema, key, name);
@@ -375,6 +416,8 @@ build_wrong_key(struct tt_load *l, struct tt_building *b, const struct tt_value 
 	b->valid = false;
 	if (tt_key_class(key) == TT_KEY_KIND_LIKE || key->size == 2)
 		build_loose(l, b);
+	if (tt_key_class(key) == TT_KEY_KIND_LIKE)
+		build_guess(l, b, key);
 }
 
 /* The keys of B's mapping, each by its class. */
@@ -588,6 +631,8 @@ bool
 tt_build_tree(struct tt_load *l, const struct tt_value *root)
 {
 	const struct tt_value *key;
+	const struct tt_value *last = NULL;
+	struct tt_building *guess;
 	unsigned meant = 0;		/* keys that are threads */
 
 	for (key = root->first; key != NULL; key = key->next) {
@@ -597,8 +642,15 @@ tt_build_tree(struct tt_load *l, const struct tt_value *root)
 			build_top_child(l, key);
 		else
 			build_top_wrong(l, key);
-		meant += tt_key_class(key) == TT_KEY_CHILD
-		    || tt_key_class(key) == TT_KEY_KIND_LIKE;
+		if (tt_key_class(key) == TT_KEY_CHILD
+		    || tt_key_class(key) == TT_KEY_KIND_LIKE) {
+			meant++;
+			last = key;
+		}
+	}
+	if (l->doc->root == NULL && meant == 1) {
+		guess = build_guess(l, NULL, last);
+		l->doc->root = guess == NULL ? NULL : &guess->node;
 	}
 	/* What was not indented is missing below the root. */
 	if (l->doc->root != NULL && meant > 1)

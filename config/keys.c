@@ -66,22 +66,41 @@ keys_find_kind(const struct tt_load *l, const char *text, size_t size)
 	return NULL;
 }
 
-const char *
-tt_key_nearest_kind(const struct tt_load *l, const char *word)
+/* The kind that WORD comes closest to, or NULL; *SURE if no other comes as close. */
+static const struct tt_schema *
+keys_nearest_kind(const struct tt_load *l, const char *word, bool *sure)
 {
 	struct tt_nearest whole = tt_nearest_begin(word), part = whole;
-	const struct tt_schema *const *s;
-	const char *best = NULL, *before;
+	const struct tt_schema *const *s, *of_whole = NULL, *of_part = NULL;
+	const char *before;
 
 	for (s = l->schemas; *s != NULL; s++) {
+		before = whole.best;
 		tt_nearest_offer(&whole, (*s)->name);
+		if (whole.best != before)
+			of_whole = *s;
 		before = part.best;
 		tt_nearest_offer(&part, tt_arena_text(l->arena, (*s)->name,
 		    strlen((*s)->name) - strlen("Thread")));
 		if (part.best != before)
-			best = (*s)->name;
+			of_part = *s;
 	}
-	return whole.best != NULL && whole.distance <= part.distance ? whole.best : best;
+	if (of_whole == NULL || whole.distance > part.distance) {
+		*sure = !part.tied;
+		return of_part;
+	}
+	*sure = !whole.tied && (of_part == NULL || of_part == of_whole
+	    || whole.distance < part.distance);
+	return of_whole;
+}
+
+const char *
+tt_key_nearest_kind(const struct tt_load *l, const char *word)
+{
+	bool sure;
+	const struct tt_schema *s = keys_nearest_kind(l, word, &sure);
+
+	return s == NULL ? NULL : s->name;
 }
 
 static void
@@ -281,6 +300,26 @@ keys_begins_with_kind(const struct tt_load *l, const char *text)
 			return *s;
 	}
 	return NULL;
+}
+
+const struct tt_schema *
+tt_key_meant(const struct tt_load *l, const struct tt_value *key)
+{
+	enum tt_key_class class = tt_key_class(key);
+	size_t n = class == TT_KEY_CHILD ? keys_word(key->text) : key->size;
+	const struct tt_schema *s;
+	bool sure;
+
+	if ((class != TT_KEY_CHILD && class != TT_KEY_KIND_LIKE)
+	    || key->size > TT_VALUE_KEY || tt_key_glued(l->arena, key->text) != NULL)
+		return NULL;
+	s = keys_find_kind(l, key->text, n);
+	if (s == NULL)
+		s = keys_begins_with_kind(l, key->text);
+	if (s != NULL)
+		return s;
+	s = keys_nearest_kind(l, tt_arena_text(l->arena, key->text, n), &sure);
+	return sure ? s : NULL;
 }
 
 void

@@ -25,6 +25,11 @@ bool tt_key_child(struct tt_load *l, const struct tt_value *key, const char *pat
 /* The kind that WORD comes closest to, with or without its Thread; or NULL. */
 const char *tt_key_nearest_kind(const struct tt_load *l, const char *word);
 
+/* The kind that KEY, which is none or has no legal name, was written for; NULL unless
+ * only one comes that close. */
+const struct tt_schema *tt_key_meant(const struct tt_load *l,
+    const struct tt_value *key);
+
 /* Reports a key of no class, in the node PATH. */
 void tt_key_wrong(struct tt_load *l, const struct tt_value *key, const char *path,
     const struct tt_option *options, const struct tt_option *common);

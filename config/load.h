@@ -47,6 +47,7 @@ struct tt_load {
 struct tt_building {
 	struct tt_node node;
 	bool valid;			/* every option of it could be stored */
+	bool guessed;			/* its kind stands otherwise in the file */
 	bool loose;			/* a child or a channel of it is not known: */
 					/* silent about users and sources here */
 	const struct tt_value *in_says, *up_says;	/* NULL: the usual ones */

@@ -66,7 +66,7 @@ tt_nearest_offer(struct tt_nearest *n, const char *candidate)
 	size_t length = strlen(n->word);
 
 	/* A head of three letters and more is short for the whole. */
-	if (length >= 3 && distance >= n->distance && n->distance > 1
+	if (length >= 3 && distance >= n->distance
 	    && strncasecmp(n->word, candidate, length) == 0)
 		distance = 1;
 
@@ -74,5 +74,8 @@ tt_nearest_offer(struct tt_nearest *n, const char *candidate)
 	if (distance < n->distance && distance < strlen(candidate)) {
 		n->best = candidate;
 		n->distance = distance;
+		n->tied = false;
+	} else if (n->best != NULL && distance == n->distance) {
+		n->tied = true;
 	}
 }

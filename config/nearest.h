@@ -2,12 +2,14 @@
 #ifndef TT_CONFIG_NEAREST_H
 #define TT_CONFIG_NEAREST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct tt_nearest {
 	const char *word;
 	const char *best;	/* NULL: none is close */
 	size_t distance;
+	bool tied;		/* another one is as close */
 };
 
 /* Edits from A to B: a letter more, less, another, or two swapped.  Another case

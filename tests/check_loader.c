@@ -157,6 +157,27 @@ static const struct bad_case key_cases[] = {
 	{ IN_SERVER("    databasethread:\n"), 1, "5:5: error: "
 	  "MasterThread/TCPServerThread: \"databasethread\" looks like a kind of "
 	  "thread" },
+	/* What stands below a kind that is none is checked as below the one it means. */
+	{ TOP "MastrThread:\n" SERVER_NODE "  DatabseThread:\n    pth: a\n", 3,
+	  "2:1: error: no kind \"MastrThread\"" },
+	{ IN_SERVER("    Databasethread: {path: b, foo: 1}\n"), 2, "5:5: error: "
+	  "MasterThread/TCPServerThread: \"Databasethread\" looks like a kind of thread" },
+	{ IN_SERVER("    DatabaseThread _a: {path: b, foo: 1}\n"), 2, "5:5: error: "
+	  "MasterThread/TCPServerThread: \"DatabaseThread _a\" has no legal name" },
+	{ IN_SERVER("    TCPConectionThread: {foo: 1, DataProcessorThread: {framing: "
+	  "newline}}\n"), 2, "5:5: error: "
+	  "MasterThread/TCPServerThread: no kind \"TCPConectionThread\"" },
+	/* But not where that is one of two, or may not stand there, or stands there. */
+	{ IN_SERVER("    TCPThread: {foo: 1}\n"), 1, "5:5: error: "
+	  "MasterThread/TCPServerThread: no kind \"TCPThread\"" },
+	{ IN_SERVER("    MastrThread: {foo: 1}\n"), 1, "5:5: error: "
+	  "MasterThread/TCPServerThread: no kind \"MastrThread\"" },
+	{ IN_SERVER("    WebSocketSbThread: {foo: 1}\n"), 1, "5:5: error: "
+	  "MasterThread/TCPServerThread: no kind \"WebSocketSbThread\"" },
+	{ MASTER SERVER_NODE "    TCPConectionThread: {foo: 1}\n  DatabaseThread: {path: a}\n",
+	  1, "7:5: error: MasterThread/TCPServerThread: no kind \"TCPConectionThread\"" },
+	{ TOP "MastrThread: {foo: 1}\nMasterThread: {bar: 2}\n", 2,
+	  "2:1: error: no kind \"MastrThread\"" },
 	{ IN_SERVER("    5: x\n"), 1, "5:5: error: MasterThread/TCPServerThread: \"5\" is "
 	  "neither a kind of thread, nor UP or IN, nor an option" },
 	{ IN_SERVER("    DatabseThread a: {path: b}\n"), 1, "5:5: error: "
