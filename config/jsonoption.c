@@ -319,19 +319,18 @@ json_value(const struct tt_option *o, json_t *definitions)
 	return tt_json_reference("text");
 }
 
-/* "what may wait; 1 or more; default 8MiB; may be changed while it runs" */
+/* "what may wait; 1 or more; default 8MiB" */
 static json_t *
 json_help(const struct tt_option *o)
 {
 	char text[512], range[256];
 
 	tt_option_range(o, range, sizeof(range));
-	snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", o->help == NULL ? o->name : o->help,
+	snprintf(text, sizeof(text), "%s%s%s%s%s%s", o->help == NULL ? o->name : o->help,
 	    *range == '\0' ? "" : "; ", range,
 	    o->standard == NULL || o->type == TT_OPT_GROUP ? "" : "; default ",
 	    o->standard == NULL || o->type == TT_OPT_GROUP ? "" : o->standard,
-	    o->required ? "; required" : "",
-	    o->live ? "; may be changed while it runs" : "");
+	    o->required ? "; required" : "");
 	return json_string(text);
 }
 

@@ -130,8 +130,7 @@ static const struct {
 	{ "$defs>DataProcessorThread>properties>frame_timeout>anyOf>1",
 	  "{\"$ref\": \"#/$defs/duration\"}" },
 	{ "$defs>DataProcessorThread>properties>frame_timeout>description",
-	  "\"from a frame's first byte; 1ms or more, or off; default 30s; may be changed "
-	  "while it runs\"" },
+	  "\"from a frame's first byte; 1ms or more, or off; default 30s\"" },
 	{ "$defs>DataProcessorThread>properties>framing>anyOf>1",
 	  "{\"$ref\": \"#/$defs/framing\"}" },
 	{ "$defs>framing>required", "[\"type\"]" },
