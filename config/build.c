@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config/channel.h"
 #include "config/keys.h"
 #include "config/section.h"
 #include "config/table.h"
@@ -257,7 +258,7 @@ static bool
 build_channel(struct build_direction *d, const struct tt_value *item)
 {
 	struct tt_arena *arena = d->l->arena;
-	const char *why;
+	const char *why, *quoted;
 	unsigned i;
 
 	if (item->bad)
@@ -281,9 +282,14 @@ build_channel(struct build_direction *d, const struct tt_value *item)
 	for (i = 0; i < d->n; i++)
 		if (strcmp(d->names[i], item->text) == 0)
 			return build_channel_fail(d, item, "once is enough",
-			    tt_arena_format(arena, "%s names \"%s\" twice", d->word,
-			    item->text));
+			    tt_arena_format(arena, "%s names %s twice", d->word,
+			    tt_value_shown(arena, item)));
 	d->names[d->n++] = item->text;
+	if (item->written != NULL) {
+		quoted = tt_value_shown(arena, item);
+		tt_channel_show(d->l, d->b, d->word[0] == 'U', item->text,
+		    tt_arena_text(arena, quoted + 1, strlen(quoted) - 2));
+	}
 	return true;
 }
 

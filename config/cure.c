@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "config/channel.h"
 #include "config/drawing.h"
 #include "config/value.h"
 #include "config/wiring.h"
@@ -11,7 +12,7 @@
 struct tt_cure {
 	struct tt_cure *next;
 	bool up;
-	const char *name;
+	const char *name, *shown;
 	const struct tt_building *child;	/* the lower end */
 	struct tt_building *low, *high;	/* who should pass it on: from its parent up */
 	struct tt_end end;		/* the upper end */
@@ -82,6 +83,17 @@ cure_may(const struct tt_node *node, bool up, const char *name)
 	    : !node->on_demand && node->n_in < TT_LOAD_CHANNELS;
 }
 
+/* How the channel from CHILD to END is shown: where its name comes from elsewhere for
+ * one of them, as that one has it. */
+static const char *
+cure_shown(const struct tt_building *child, bool up, struct tt_end end)
+{
+	const char *shown = tt_channel_shown(child, up, end.channel);
+
+	return shown != end.channel ? shown : tt_channel_shown(end.b,
+	    end.way == TT_END_UP, end.channel);
+}
+
 static void
 cure_draw(struct tt_cure *c, struct tt_arena *arena)
 {
@@ -91,18 +103,18 @@ cure_draw(struct tt_cure *c, struct tt_arena *arena)
 
 	c->drawing = (struct tt_drawing){ .arena = arena };
 	tt_drawing_add(&c->drawing, mine, tt_arena_format(arena, c->up ? "sends \"%s\""
-	    : "takes \"%s\"", c->name));
+	    : "takes \"%s\"", c->shown));
 	for (;; b = TT_BUILDING(b->node.parent)) {
 		tt_drawing_add(&c->drawing, (struct tt_end){ b, mine.way,
 		    (c->up ? b->node.n_up : b->node.n_in) == 0 ? ""
 		    : c->up ? b->node.up[0] : b->node.in[0] }, tt_arena_format(arena,
-		    c->up ? "does not send \"%s\" on" : "does not take \"%s\"", c->name));
+		    c->up ? "does not send \"%s\" on" : "does not take \"%s\"", c->shown));
 		if (b == c->high)
 			break;
 	}
 	tt_drawing_add(&c->drawing, c->end, tt_arena_format(arena, !c->up
 	    ? (above ? "gets \"%s\" from above" : "sends \"%s\"")
-	    : above ? "sends \"%s\" on, UP" : "takes \"%s\"", c->name));
+	    : above ? "sends \"%s\" on, UP" : "takes \"%s\"", c->shown));
 }
 
 static bool
@@ -137,6 +149,7 @@ tt_cures_note(struct tt_cures *cures, const struct tt_building *child, bool up,
 	}
 	c = tt_arena_alloc(cures->l->arena, sizeof(*c));
 	*c = (struct tt_cure){ .up = up, .name = name, .child = child,
+		.shown = cure_shown(child, up, end),
 		.low = TT_BUILDING(low), .high = TT_BUILDING(high), .end = end,
 		.mark = tt_wiring_mark(TT_BUILDING(low), up, 0) };
 	cure_draw(c, cures->l->arena);
@@ -147,8 +160,10 @@ tt_cures_note(struct tt_cures *cures, const struct tt_building *child, bool up,
 /* Puts NAME at the end of B's IN or UP, and takes out what stands there for nothing:
  * a name that nobody gives it, and that its kind put in or that nobody would take. */
 static void
-cure_change(struct tt_load *l, struct tt_building *b, bool up, const char *name)
+cure_change(struct tt_load *l, struct tt_building *b, const struct tt_cure *c)
 {
+	const char *name = c->name;
+	bool up = c->up;
 	struct tt_node *node = &b->node;
 	const char ***names = up ? &node->up : &node->in, **old = *names;
 	unsigned *n = up ? &node->n_up : &node->n_in, n_old = *n, i;
@@ -170,6 +185,8 @@ cure_change(struct tt_load *l, struct tt_building *b, bool up, const char *name)
 			(*names)[(*n)++] = old[i];
 	}
 	(*names)[(*n)++] = name;
+	if (c->shown != name)
+		tt_channel_show(l, b, up, name, c->shown);
 }
 
 /* "UP: readings", "UP: [data, readings]": all that B should say. */
@@ -178,10 +195,11 @@ cure_line(struct tt_arena *arena, const struct tt_building *b, bool up)
 {
 	const char **names = up ? b->node.up : b->node.in, *word = up ? "UP" : "IN";
 	unsigned n = up ? b->node.n_up : b->node.n_in, i;
-	const char *text = names[0];
+	const char *text = tt_channel_shown(b, up, names[0]);
 
 	for (i = 1; i < n; i++)
-		text = tt_arena_format(arena, "%s, %s", text, names[i]);
+		text = tt_arena_format(arena, "%s, %s", text,
+		    tt_channel_shown(b, up, names[i]));
 	return tt_arena_format(arena, n == 1 ? "%s: %s" : "%s: [%s]", word, text);
 }
 
@@ -211,10 +229,10 @@ cure_report(struct tt_load *l, struct tt_cure *c)
 
 	if (c->up)
 		what = tt_arena_format(l->arena, "does not send \"%s\" UP, which %s sends "
-		    "and %s %s", c->name, lower, upper, above ? "is to send on" : "takes");
+		    "and %s %s", c->shown, lower, upper, above ? "is to send on" : "takes");
 	else
 		what = tt_arena_format(l->arena, "does not take \"%s\" IN, which %s %s and "
-		    "%s takes", c->name, upper, above ? "gets from above" : "sends", lower);
+		    "%s takes", c->shown, upper, above ? "gets from above" : "sends", lower);
 	tt_drawing_report(&c->drawing, l, c->mark, c->low->node.path, true,
 	    cure_remedy(l->arena, c), what);
 }
@@ -227,7 +245,7 @@ tt_cures_apply(struct tt_cures *cures)
 
 	for (c = cures->first; c != NULL; c = c->next)
 		for (b = c->low;; b = TT_BUILDING(b->node.parent)) {
-			cure_change(cures->l, b, c->up, c->name);
+			cure_change(cures->l, b, c);
 			if (b == c->high)
 				break;
 		}

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "config/channel.h"
 #include "config/nearest.h"
 
 #define DRAWING_NODE 40		/* bytes of a key */
@@ -77,17 +78,18 @@ drawing_list(struct tt_arena *arena, const struct tt_building *b, bool up,
 
 	if (n == 0)
 		return tt_arena_format(arena, "%s: []", word);
+	text = tt_channel_shown(b, up, names[0]);
 	if (n == 1)
-		return tt_arena_format(arena, "%s: %s%s", word, names[0],
+		return tt_arena_format(arena, "%s: %s%s", word, text,
 		    (up ? b->up_says : b->in_says) == NULL ? " (its usual)" : "");
-	for (i = 0; i < n; i++)
-		size += strlen(names[i]) + 2;
+	for (i = 0; i < n && size <= DRAWING_SAYS; i++)
+		size += strlen(tt_channel_shown(b, up, names[i])) + 2;
 	if (size > DRAWING_SAYS)
-		return tt_arena_format(arena, "%s: [%s, and %u more]", word, channel,
-		    n - 1);
-	text = names[0];
+		return tt_arena_format(arena, "%s: [%s, and %u more]", word,
+		    tt_channel_shown(b, up, channel), n - 1);
 	for (i = 1; i < n; i++)
-		text = tt_arena_format(arena, "%s, %s", text, names[i]);
+		text = tt_arena_format(arena, "%s, %s", text,
+		    tt_channel_shown(b, up, names[i]));
 	return tt_arena_format(arena, "%s: [%s]", word, text);
 }
 

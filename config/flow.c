@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/channel.h"
 #include "config/drawing.h"
 #include "config/wiring.h"
 
@@ -59,26 +60,29 @@ flow_report_circle(struct flow_walk *w, unsigned circle)
 	const struct tt_channel *channels = w->node->channels;
 	const struct tt_user *user = w->via[circle];
 	struct tt_drawing d = { .arena = w->l->arena };
-	const char *text = channels[circle].name, *from;
+	const char *begin = tt_channel_shown(TT_BUILDING(user->node), false,
+	    channels[circle].name), *text = begin, *from, *to;
 	unsigned c = circle, n = 0;
 
 	do {
 		from = channels[c].name;
 		user = w->via[c];
 		c = w->next[c];
+		to = tt_channel_shown(TT_BUILDING(user->node), true,
+		    channels[c].name);
 		tt_drawing_add_both(&d, TT_BUILDING(user->node), from, channels[c].name,
-		    tt_arena_format(w->l->arena, "makes \"%s\" of \"%s\"",
-		    channels[c].name, from));
+		    tt_arena_format(w->l->arena, "makes \"%s\" of \"%s\"", to,
+		    tt_channel_shown(TT_BUILDING(user->node), false, from)));
 		if (++n <= FLOW_SHOWN)
 			text = tt_arena_format(w->l->arena, "%s > %s", text,
-			    n < FLOW_SHOWN ? channels[c].name : "...");
+			    n < FLOW_SHOWN ? to : "...");
 	} while (c != circle);
 	user = w->via[circle];
 	tt_drawing_report(&d, w->l,
 	    tt_wiring_mark(TT_BUILDING(user->node), false, user->in), user->node->path,
 	    false, "data must come to an end: let one of them send another channel UP",
 	    tt_arena_format(w->l->arena, "takes \"%s\" IN, which runs in a circle: %s",
-	    channels[circle].name, text));
+	    begin, text));
 	w->l->loose = true;
 }
 

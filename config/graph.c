@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "config/channel.h"
 #include "config/said.h"
 
 struct graph {
@@ -117,17 +118,20 @@ graph_box(struct graph *g, const struct tt_node *node)
 
 /* One arrow for all channels of an edge that go one way. */
 static void
-graph_arrow(struct graph *g, const struct tt_node *node, const char *word,
-    const char *const *names, unsigned n, const char *how)
+graph_arrow(struct graph *g, const struct tt_node *node, bool up, const char *how)
 {
-	unsigned i;
+	const char **names = up ? node->up : node->in;
+	unsigned n = up ? node->n_up : node->n_in, i;
 
 	if (n == 0)
 		return;
 	fprintf(g->out, "    n%u -> n%u [%slabel=\"  ", node->parent->index, node->index,
 	    how);
-	for (i = 0; i < n; i++)
-		fprintf(g->out, "%s%s", i == 0 ? word : ", ", names[i]);
+	for (i = 0; i < n; i++) {
+		fputs(i > 0 ? ", " : up ? "UP " : "IN ", g->out);
+		graph_text(g, tt_channel_shown(TT_BUILDING(node), up,
+		    names[i]));
+	}
 	fputs("  \"];\n", g->out);
 }
 
@@ -138,10 +142,8 @@ graph_node(struct graph *g, const struct tt_node *node)
 
 	graph_box(g, node);
 	if (node->parent != NULL) {
-		graph_arrow(g, node, "IN ", (const char *const *)node->in,
-		    node->n_in, "");
-		graph_arrow(g, node, "UP ", (const char *const *)node->up,
-		    node->n_up, "dir=back, ");
+		graph_arrow(g, node, false, "");
+		graph_arrow(g, node, true, "dir=back, ");
 		/* What lives for itself has its place in the tree all the same. */
 		if (node->n_in + node->n_up == 0)
 			fprintf(g->out, "    n%u -> n%u [dir=none, style=dotted];\n",

@@ -24,6 +24,8 @@ struct tt_load_file {
 	uint64_t device, inode;		/* 0: it is no file, but a text */
 };
 
+struct tt_channel_alias;
+
 struct tt_load {
 	struct tt_arena *arena;
 	struct tt_document *doc;
@@ -51,6 +53,7 @@ struct tt_building {
 	bool loose;			/* a child or a channel of it is not known: */
 					/* silent about users and sources here */
 	const struct tt_value *in_says, *up_says;	/* NULL: the usual ones */
+	const struct tt_channel_alias *aliases;	/* of channel.c */
 	uint64_t *reach;		/* for each IN, the bits of the UP it gets to */
 	unsigned *durable;		/* for each IN, durable nodes from here down */
 	unsigned *users_durable;	/* the same for the users of each channel */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/channel.h"
 #include "config/said.h"
 #include "config/wiring.h"
 
@@ -148,7 +149,7 @@ show_in(struct show *s, const struct tt_node *node, unsigned i)
 	    node);
 	show_begin(s);
 	show_put(s, "IN ");
-	show_put(s, node->in[i]);
+	show_put(s, tt_channel_shown(TT_BUILDING(node), false, node->in[i]));
 	show_names(s, " from", &from);
 	show_put(s, node->durable ? ", durable" : "");
 }
@@ -162,7 +163,7 @@ show_up(struct show *s, const struct tt_node *node, unsigned i)
 	show_users(&to, node->parent, node->up_channel[i], node);
 	show_begin(s);
 	show_put(s, "UP ");
-	show_put(s, node->up[i]);
+	show_put(s, tt_channel_shown(TT_BUILDING(node), true, node->up[i]));
 	show_put(s, tt_wiring_is_opaque(node) ? " made here" : "");
 	show_names(s, tt_wiring_is_opaque(node) ? " and from" : " from", &from);
 	show_names(s, ", to", &to);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/channel.h"
 #include "config/cure.h"
 #include "config/drawing.h"
 #include "config/flow.h"
@@ -228,7 +229,7 @@ wiring_nearest(const struct wiring *w, unsigned channel, bool with_source)
 	struct tt_nearest nearest = tt_nearest_begin(node->channels[channel].name);
 	const struct wiring_count *c;
 	const struct tt_building *who;
-	const char *list = NULL;
+	const char *list = NULL, *best = NULL, *near = NULL, *name;
 	unsigned i, n = 0;
 
 	if (tt_errors_count(w->l->errs) > WIRING_MANY)
@@ -237,21 +238,28 @@ wiring_nearest(const struct wiring *w, unsigned channel, bool with_source)
 		c = &w->counts[i];
 		if (i == channel || (with_source ? c->sources : c->users) == 0)
 			continue;
-		tt_nearest_offer(&nearest, node->channels[i].name);
+		who = with_source ? c->sender : c->user;
+		name = node->channels[i].name;
+		tt_nearest_offer(&nearest, name);
+		name = who != NULL ? tt_channel_shown(who, with_source, name)
+		    : (int)i == node->made ? name
+		    : tt_channel_shown(w->b, !with_source, name);
+		if (nearest.best != near)
+			best = name;
+		near = nearest.best;
 		if (n++ >= WIRING_LISTED)
 			continue;
-		who = with_source ? c->sender : c->user;
 		list = tt_arena_format(w->l->arena, "%s%s\"%s\" (%s %s)",
 		    list == NULL ? "" : list, list == NULL ? "" : ", ",
-		    node->channels[i].name, with_source ? "from" : "to",
+		    name, with_source ? "from" : "to",
 		    who != NULL ? who->node.key : (int)i == node->made ? node->key
 		    : "its parent");
 	}
 	if (list == NULL)
 		return NULL;
-	if (nearest.best != NULL)
+	if (best != NULL)
 		return tt_arena_format(w->l->arena, "did you mean \"%s\"? %s has %s%s",
-		    nearest.best, node->key, list, n > WIRING_LISTED ? ", ..." : "");
+		    best, node->key, list, n > WIRING_LISTED ? ", ..." : "");
 	return tt_arena_format(w->l->arena, "%s has %s%s", node->key, list,
 	    n > WIRING_LISTED ? ", ..." : "");
 }
@@ -296,14 +304,14 @@ wiring_sends(const struct tt_node *node, const char *name)
 
 /* Some kind makes NAME, but for its own children alone; or NULL. */
 static const char *
-wiring_made_by(const struct wiring *w, const char *name)
+wiring_made_by(const struct wiring *w, const char *name, const char *shown)
 {
 	const struct tt_schema *const *s;
 
 	for (s = w->l->schemas; *s != NULL; s++)
 		if ((*s)->makes != NULL && strcmp((*s)->makes, name) == 0)
 			return tt_arena_format(w->l->arena, "\"%s\" is what a %s makes for "
-			    "those below it alone: take what they make of it", name,
+			    "those below it alone: take what they make of it", shown,
 			    (*s)->name);
 	return NULL;
 }
@@ -343,7 +351,8 @@ wiring_says(const struct wiring *w, struct tt_end end)
 	return tt_arena_format(w->l->arena, end.way == TT_END_MADE ? "makes \"%s\""
 	    : end.way == TT_END_IN ? (above ? "gets \"%s\" from above"
 	    : "takes \"%s\"") : (above ? "sends \"%s\" on, UP" : "sends \"%s\""),
-	    end.channel);
+	    end.way == TT_END_MADE ? end.channel
+	    : tt_channel_shown(end.b, end.way == TT_END_UP, end.channel));
 }
 
 static void
@@ -363,6 +372,7 @@ wiring_fail(const struct wiring *w, const struct tt_building *b, bool up, unsign
 {
 	struct tt_end mine = { b, up ? TT_END_UP : TT_END_IN,
 		up ? b->node.up[i] : b->node.in[i] };
+	const char *shown = tt_channel_shown(b, up, mine.channel);
 	struct tt_drawing d = wiring_draw(w);
 	struct tt_end other = { NULL, TT_END_IN, NULL };
 
@@ -373,10 +383,10 @@ wiring_fail(const struct wiring *w, const struct tt_building *b, bool up, unsign
 	else if (b != w->b)
 		tt_drawing_add_node(&d, w->b, tt_arena_format(w->l->arena, source
 		    ? "has nobody who sends \"%s\"" : "has nobody who takes \"%s\"",
-		    mine.channel));
+		    shown));
 	if (d.n > 0)
 		tt_drawing_add(&d, mine, tt_arena_format(w->l->arena, up
-		    ? "sends \"%s\"" : "takes \"%s\"", mine.channel));
+		    ? "sends \"%s\"" : "takes \"%s\"", shown));
 	wiring_report(w, &d, b, up, i, remedy, what);
 }
 
@@ -386,7 +396,7 @@ wiring_check_child_in(const struct wiring *w, const struct tt_building *child,
     unsigned i, unsigned channel)
 {
 	const struct wiring_count *c = &w->counts[channel];
-	const char *name = child->node.in[i], *remedy;
+	const char *name = child->node.in[i], *shown, *remedy;
 
 	if (c->sources > wiring_sends(&child->node, name))
 		return;
@@ -394,23 +404,25 @@ wiring_check_child_in(const struct wiring *w, const struct tt_building *child,
 		tt_cures_note(w->cures, child, false, i);
 		return;
 	}
-	remedy = wiring_made_by(w, name);
+	shown = tt_channel_shown(child, false, name);
+	remedy = wiring_made_by(w, name, shown);
 	if (remedy == NULL && wiring_nearest(w, channel, true) == NULL)
 		remedy = wiring_kinds(w, name, true);
 	if (remedy == NULL)
 		remedy = wiring_remedy(w, channel, true, tt_arena_format(w->l->arena,
 		    "take another, or let one of the others at %s say \"UP: %s\"",
-		    w->b->node.key, name));
+		    w->b->node.key, shown));
 	wiring_fail(w, child, false, i, true, remedy,
 	    tt_arena_format(w->l->arena, "takes \"%s\" IN, and nobody at %s sends it",
-	    name, w->b->node.path));
+	    shown, w->b->node.path));
 }
 
 /* CHILD takes IN what it sends UP, and others at the parent take it, too. */
 static void
 wiring_twice(const struct wiring *w, const struct tt_building *child, unsigned i)
 {
-	const char *name = child->node.up[i];
+	const char *name = child->node.up[i], *in = tt_channel_shown(child, false, name);
+	const char *up = tt_channel_shown(child, true, name);
 	struct tt_drawing d = wiring_draw(w);
 	struct tt_end other = { NULL, TT_END_IN, NULL };
 
@@ -418,15 +430,15 @@ wiring_twice(const struct wiring *w, const struct tt_building *child, unsigned i
 		other = tt_drawing_nearest(w->b, name, false, child);
 	if (other.b != NULL) {
 		tt_drawing_add_both(&d, child, name, name, tt_arena_format(w->l->arena,
-		    "sends \"%s\" UP again", name));
+		    "sends \"%s\" UP again", up));
 		tt_drawing_add(&d, other, tt_arena_format(w->l->arena,
-		    "gets \"%s\" twice", name));
+		    "gets \"%s\" twice", tt_channel_shown(other.b, other.b == w->b, name)));
 	}
 	wiring_report(w, &d, child, true, i, tt_arena_format(w->l->arena,
 	    "send it under another name, as \"UP: %.*s_2\", and let each of the others "
-	    "take the one it wants", 60, name), tt_arena_format(w->l->arena,
+	    "take the one it wants", 60, up), tt_arena_format(w->l->arena,
 	    "takes \"%s\" IN and sends \"%s\" UP, which others at %s get twice then: "
-	    "as it came, and as it left", name, name, w->b->node.path));
+	    "as it came, and as it left", in, up, w->b->node.path));
 }
 
 /* What CHILD sends UP must go to somebody else at its parent. */
@@ -435,7 +447,7 @@ wiring_check_child_up(const struct wiring *w, const struct tt_building *child,
     unsigned i, unsigned channel)
 {
 	const struct wiring_count *c = &w->counts[channel];
-	const char *name = child->node.up[i], *remedy;
+	const char *name = child->node.up[i], *shown, *remedy;
 	bool takes = wiring_takes(&child->node, name);
 
 	if (!takes && c->users > 0)
@@ -449,6 +461,7 @@ wiring_check_child_up(const struct wiring *w, const struct tt_building *child,
 		wiring_twice(w, child, i);
 		return;
 	}
+	shown = tt_channel_shown(child, true, name);
 	remedy = NULL;
 	if (wiring_nearest(w, channel, false) == NULL)
 		remedy = wiring_kinds(w, name, false);
@@ -457,12 +470,12 @@ wiring_check_child_up(const struct wiring *w, const struct tt_building *child,
 		    w->b->node.parent == NULL
 		    ? "send another, or name \"%s\" in the IN of one of the others"
 		    : "send another, or name \"%s\" in the IN of one of the others, or in "
-		    "the UP of %s", name, w->b->node.key));
+		    "the UP of %s", shown, w->b->node.key));
 	if ((child->node.schema->flags & TT_ANY) != 0)
 		remedy = tt_arena_format(w->l->arena, "%s%s\"UP: []\" sends nothing UP",
 		    remedy == NULL ? "" : remedy, remedy == NULL ? "" : "; ");
 	wiring_fail(w, child, true, i, false, remedy, tt_arena_format(w->l->arena,
-	    "sends \"%s\" UP, and nobody at %s takes it", name, w->b->node.path));
+	    "sends \"%s\" UP, and nobody at %s takes it", shown, w->b->node.path));
 }
 
 /* What the parent's kind makes is for its children. */
@@ -494,12 +507,13 @@ static void
 wiring_check_parent_in(const struct wiring *w, unsigned i)
 {
 	const struct tt_node *node = &w->b->node;
+	const char *shown = tt_channel_shown(w->b, false, node->in[i]);
 	const char *remedy = wiring_remedy(w, node->in_channel[i], false,
 	    tt_arena_format(w->l->arena, "let somebody below it say \"IN: %s\", or take "
-	    "it out of this IN", node->in[i]));
+	    "it out of this IN", shown));
 
 	wiring_fail(w, w->b, false, i, false, remedy, tt_arena_format(w->l->arena,
-	    "takes \"%s\" IN, and nobody below it does", node->in[i]));
+	    "takes \"%s\" IN, and nobody below it does", shown));
 }
 
 /* What the parent sends UP, somebody below it must send; SILENT if that it has
@@ -509,12 +523,12 @@ wiring_check_parent_up(const struct wiring *w, unsigned i, bool silent)
 {
 	const struct tt_node *node = &w->b->node;
 	unsigned c = wiring_find(w->b, node->up[i]);
-	const char *remedy;
+	const char *shown = tt_channel_shown(w->b, true, node->up[i]), *remedy;
 
 	if ((int)c == node->made) {
 		wiring_fail(w, w->b, true, i, true, wiring_nearest(w, c, true),
 		    tt_arena_format(w->l->arena, "\"%s\" is what %s makes for those "
-		    "below it: it never goes UP", node->up[i], node->schema->name));
+		    "below it: it never goes UP", shown, node->schema->name));
 		return;
 	}
 	if (w->counts[c].sources > 0 || silent || wiring_is_origin(node->schema))
@@ -523,9 +537,9 @@ wiring_check_parent_up(const struct wiring *w, unsigned i, bool silent)
 	if (remedy == NULL)
 		remedy = wiring_remedy(w, c, true, tt_arena_format(w->l->arena, "let "
 		    "somebody below it say \"UP: %s\", or take it out of this UP",
-		    node->up[i]));
+		    shown));
 	wiring_fail(w, w->b, true, i, true, remedy, tt_arena_format(w->l->arena,
-	    "sends \"%s\" UP, and nobody below it does", node->up[i]));
+	    "sends \"%s\" UP, and nobody below it does", shown));
 }
 
 /* What the parent itself takes IN, makes, and sends UP. */
@@ -552,19 +566,21 @@ static void
 wiring_two_sources(const struct wiring *w, const struct tt_building *child, unsigned k,
     const struct tt_building *first)
 {
-	const char *name = child->node.up[k], *points;
+	const char *name = child->node.up[k], *shown = tt_channel_shown(child, true, name);
 	struct tt_drawing d = wiring_draw(w);
 
-	points = tt_arena_format(w->l->arena, "sends \"%s\"", name);
 	tt_drawing_add(&d, (struct tt_end){ w->b, TT_END_UP, name },
-	    tt_arena_format(w->l->arena, "sends one \"%s\" on, UP", name));
-	tt_drawing_add(&d, (struct tt_end){ first, TT_END_UP, name }, points);
-	tt_drawing_add(&d, (struct tt_end){ child, TT_END_UP, name }, points);
+	    tt_arena_format(w->l->arena, "sends one \"%s\" on, UP",
+	    tt_channel_shown(w->b, true, name)));
+	tt_drawing_add(&d, (struct tt_end){ first, TT_END_UP, name },
+	    wiring_says(w, (struct tt_end){ first, TT_END_UP, name }));
+	tt_drawing_add(&d, (struct tt_end){ child, TT_END_UP, name },
+	    wiring_says(w, (struct tt_end){ child, TT_END_UP, name }));
 	wiring_report(w, &d, child, true, k, tt_arena_format(w->l->arena,
 	    "send it under another name, and name both above: \"UP: [%s, other]\"; in a "
-	    "chain the first sends what the next takes IN", name),
+	    "chain the first sends what the next takes IN", shown),
 	    tt_arena_format(w->l->arena, "sends \"%s\" UP, as %s does: from one "
-	    "connection a channel has one source", name, first->node.key));
+	    "connection a channel has one source", shown, first->node.key));
 }
 
 /* The child that reads what is on CHANNEL as one stream of bytes, or NULL. */
@@ -589,27 +605,29 @@ wiring_mixed(const struct wiring *w, const struct tt_building *reader,
 	bool above = end.b == w->b;
 	struct tt_drawing d = wiring_draw(w);
 	struct tt_arena *arena = w->l->arena;
-	const char *name = end.channel, *key = reader->node.key, *remedy, *what;
+	const char *name = end.channel, *shown = tt_channel_shown(end.b, !above, name);
+	const char *key = reader->node.key, *remedy, *what;
 
 	tt_drawing_add(&d, (struct tt_end){ reader, TT_END_IN, name },
-	    tt_arena_format(arena, "takes \"%s\"", name));
+	    tt_arena_format(arena, "takes \"%s\"",
+	    tt_channel_shown(reader, false, name)));
 	if (first.b != NULL)
 		tt_drawing_add(&d, first, wiring_says(w, first));
 	tt_drawing_add(&d, end, wiring_says(w, end));
 	if (above) {
 		what = tt_arena_format(arena, "takes \"%s\" IN, which %s, too, and %s takes "
-		    "it: it reads one stream of bytes", name, w->b->node.made >= 0
+		    "it: it reads one stream of bytes", shown, w->b->node.made >= 0
 		    && w->b->node.in_channel[i] == (unsigned)w->b->node.made
 		    ? "it makes itself" : "comes from below it", key);
 		remedy = "give what comes from above another name there";
 	} else if (first.b != NULL) {
 		what = tt_arena_format(arena, "sends \"%s\" UP, as %s does, and %s takes "
-		    "it: it reads one stream of bytes", name, first.b->node.key, key);
+		    "it: it reads one stream of bytes", shown, first.b->node.key, key);
 		remedy = "send it under another name; in a chain each takes what the one "
 		    "before it sends";
 	} else {
 		what = tt_arena_format(arena, "sends \"%s\" UP, which %s takes: it reads "
-		    "what the device sends, and nothing else", name, key);
+		    "what the device sends, and nothing else", shown, key);
 		remedy = tt_arena_format(arena, "send it under another name, and name that "
 		    "in the UP of %s", w->b->node.key);
 	}

@@ -129,6 +129,19 @@ START_TEST(text_in_a_label_is_nothing_but_text)
 }
 END_TEST
 
+START_TEST(a_channel_from_elsewhere_is_drawn_as_written)
+{
+	char *text;
+
+	setenv("TT_GRAPH", "gelesen", 1);
+	text = drawn("  TimerThread: {UP: '${env:TT_GRAPH:-\"a\\b\"}'}\n"
+	    "  DatabaseThread: {path: x, IN: gelesen}\n");
+	ck_assert_msg(strstr(text, "\"  UP ${env:TT_GRAPH:-\\\"a\\\\b\\\"}  \"") != NULL
+	    && strstr(text, "\"  IN gelesen  \"") != NULL, "%s", text);
+	free(text);
+}
+END_TEST
+
 Suite *
 check_graph_suite(void)
 {
@@ -138,6 +151,7 @@ check_graph_suite(void)
 	tcase_add_test(tc, a_tree_is_drawn_with_its_channels_and_the_world_around_it);
 	tcase_add_test(tc, channels_that_go_one_way_share_an_arrow);
 	tcase_add_test(tc, a_node_without_a_channel_has_its_place);
+	tcase_add_test(tc, a_channel_from_elsewhere_is_drawn_as_written);
 	tcase_add_loop_test(tc, text_in_a_label_is_nothing_but_text, 0,
 	    (int)(sizeof(labels) / sizeof(labels[0])));
 	suite_add_tcase(s, tc);

@@ -28,6 +28,20 @@ shown(const char *file)
 	return text;
 }
 
+START_TEST(a_channel_from_elsewhere_is_shown_as_written)
+{
+	char *text;
+
+	setenv("TT_SHOW", "gelesen", 1);
+	text = shown("taskthread: 1\nMasterThread:\n  TimerThread: {UP: \"${env:TT_SHOW}\"}\n"
+	    "  DatabaseThread: {path: a.db, IN: \"${env:TT_SHOW}\"}\n");
+	ck_assert_msg(strstr(text, "UP ${env:TT_SHOW} made here, to DatabaseThread\n") != NULL
+	    && strstr(text, "IN ${env:TT_SHOW} from TimerThread, durable\n") != NULL
+	    && strstr(text, "gelesen") == NULL, "%s", text);
+	free(text);
+}
+END_TEST
+
 START_TEST(the_tree_is_printed_with_its_wiring_and_last_its_bound)
 {
 	char *text = shown("taskthread: 1\nMasterThread:\n"
@@ -218,6 +232,7 @@ check_show_suite(void)
 	Suite *s = suite_create("show");
 	TCase *tc = tcase_create("show");
 
+	tcase_add_test(tc, a_channel_from_elsewhere_is_shown_as_written);
 	tcase_add_test(tc, the_tree_is_printed_with_its_wiring_and_last_its_bound);
 	LOOP(tc, each_edge_says_from_where_and_to_where, edges);
 	LOOP(tc, what_does_not_fit_beside_a_long_name_stands_below_it, names);

@@ -344,6 +344,9 @@ START_TEST(a_key_stands_in_the_file)
 }
 END_TEST
 
+#define CONNECTION "  TCPServerThread:\n    listen: 127.0.0.1:0\n    UP: []\n" \
+	"    TCPConnectionThread:\n  "
+
 /* Values that are wrong for their options, all of them "s3cret", or with it. */
 static const char *const sources_secrets[] = {
 	"  log: ${credential:token}\n",
@@ -361,6 +364,37 @@ static const char *const sources_secrets[] = {
 	"  WebsocketMasterThread: {WebSocketSubThread: {url: \"ws://a@${credential:token}\"}}\n",
 	"  WebsocketMasterThread: {WebSocketSubThread: {url: \"ws://a\", "
 	"backoff: \"${credential:token}..1s\"}}\n",
+	/* Channels, in each message that names some. */
+	"  DatabaseThread: {path: a.db, IN: \"${credential:token}\"}\n",
+	"  DatabaseThread: {path: a.db, IN: [\"${credential:token}\", "
+	"\"${credential:token}\"]}\n",
+	"  TimerThread: {UP: \"${credential:token}\"}\n"
+	"  DatabaseThread: {path: a.db, IN: s3cre}\n",
+	"  DatabaseThread: {path: a.db, IN: \"${credential:token}\"}\n"
+	"  TimerThread: {UP: s3cre}\n",
+	"  GroupThread: {UP: [a, b, c, d, e, f, g, h, i, \"${credential:token}\"]}\n"
+	"  DatabaseThread: {path: a.db, IN: [s3cre]}\n",
+	"  GroupThread: {IN: [\"${credential:token}\"]}\n  TimerThread: {UP: s3cre}\n",
+	"  GroupThread: {TimerThread: {UP: \"${credential:token}\"}}\n"
+	"  DatabaseThread: {path: a.db, IN: \"${credential:token}\"}\n",
+	"  GroupThread: {UP: a, TimerThread: {UP: \"${credential:token}\"}, TimerThread b: "
+	"{UP: b}}\n  DatabaseThread: {path: a.db, IN: [a, b, \"${credential:token}\"]}\n",
+	"  TimerThread: {UP: \"${credential:token}\"}\n  WebsocketMasterThread: {"
+	"WebSocketSubThread: {url: \"ws://a\", IN: \"${credential:token}\"}}\n",
+	"  TimerThread: {UP: \"${credential:token}\"}\n  GroupThread: {IN: "
+	"\"${credential:token}\", UP: \"${credential:token}\", DatabaseThread: {path: a.db, "
+	"IN: \"${credential:token}\"}}\n"
+	"  DatabaseThread: {path: b.db, IN: \"${credential:token}\"}\n",
+	CONNECTION "    UP: \"${credential:token}\"\n"
+	"      DataProcessorThread: {framing: newline, UP: \"${credential:token}\"}\n"
+	"      DataProcessorThread b: {framing: newline, UP: \"${credential:token}\"}\n",
+	CONNECTION "    UP: []\n"
+	"      DataProcessorThread: {framing: newline, UP: \"${credential:token}\"}\n"
+	"      TimerThread: {UP: \"${credential:token}\"}\n      DataProcessorThread b: "
+	"{framing: newline, IN: \"${credential:token}\", UP: b}\n",
+	CONNECTION "    UP: []\n"
+	"      DataProcessorThread: {framing: newline, UP: a, IN: \"${credential:token}\"}\n"
+	"      DataProcessorThread b: {framing: newline, IN: a, UP: \"${credential:token}\"}\n",
 };
 
 START_TEST(a_value_from_elsewhere_is_never_shown)

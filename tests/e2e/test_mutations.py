@@ -210,6 +210,11 @@ LARGE = {
     "threads": MASTER + each(5000, "  DatabaseThread a%d: {path: a%d, IN: c%d}\n"),
     "channels": MASTER + each(1500, "  DatabaseThread a%d: {path: a%d, IN: [" + each(60, "c%d_x, ").replace("_x", "_%d")
                               + "]}\n"),
+    "channels from elsewhere": MASTER + each(1000, "  DatabaseThread a%d: {path: a%d, IN: [" + each(
+        60, '"${env:NOPE:-c%d_x}", ').replace("_x", "_%d") + "]}\n"),
+    "channels that nobody passes on": MASTER + each(1000, "  TCPServerThread a%d: {listen: 127.0.0.1:0, "
+        "TCPConnectionThread: {DataProcessorThread: {framing: newline, UP: c%d}}}\n"
+        "  DatabaseThread a%d: {path: a%d, IN: c%d}\n"),
     "taps and sinks": MASTER + each(900, "  TimerThread a%d: {text: a}\n  DatabaseThread a%d: {path: a%d}\n"),
     "a chain": MASTER + "  TCPServerThread:\n    listen: 127.0.0.1:1\n    TCPConnectionThread:\n" + "".join(
         "      DataProcessorThread a%d: {IN: %s, UP: c%d, framing: raw}\n" % (i, "c%d" % (i - 1) if i else "packets", i)
