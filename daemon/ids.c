@@ -52,6 +52,7 @@ struct ids_job {
 
 struct tt_ids {
 	struct ids_file *file;
+	pthread_mutex_t mutex;		/* of all that follows */
 	struct tt_offload *offload;
 	bool asking;			/* a job is under way */
 	uint64_t next, end;		/* of the range in use */
@@ -337,6 +338,7 @@ tt_ids_open_with(const char *state_dir, uint64_t range, struct tt_error *err)
 	assert(range > 0 && range <= TT_ID_RANGE);
 	ids->file = file;
 	file->ids = ids;
+	pthread_mutex_init(&ids->mutex, NULL);
 	pthread_mutex_init(&file->mutex, NULL);
 	file->refs = 1;
 	file->range = range;
@@ -411,6 +413,7 @@ ids_job_finished(struct tt_job *base)
 	struct tt_ids *ids = job->file->ids;
 
 	if (ids != NULL) {
+		pthread_mutex_lock(&ids->mutex);
 		ids->asking = false;
 		if (job->status == 0) {
 			ids->has_ahead = true;
@@ -422,6 +425,7 @@ ids_job_finished(struct tt_job *base)
 			    "no numbers can be taken ahead", &job->err);
 			ids->ask_at = ids->next + (ids->end - ids->next) / 2;
 		}
+		pthread_mutex_unlock(&ids->mutex);
 	}
 	tt_ids_discard(base);
 }
@@ -459,8 +463,8 @@ ids_next_range(struct tt_ids *ids)
 	return 0;
 }
 
-uint64_t
-tt_ids_next(struct tt_ids *ids)
+static uint64_t
+ids_next(struct tt_ids *ids)
 {
 	uint64_t number;
 
@@ -472,6 +476,17 @@ tt_ids_next(struct tt_ids *ids)
 	if (number >= ids->ask_at && !ids->has_ahead && !ids->asking
 	    && ids->offload != NULL)
 		ids_ask(ids);
+	return number;
+}
+
+uint64_t
+tt_ids_next(struct tt_ids *ids)
+{
+	uint64_t number;
+
+	pthread_mutex_lock(&ids->mutex);
+	number = ids_next(ids);
+	pthread_mutex_unlock(&ids->mutex);
 	return number;
 }
 
@@ -490,5 +505,6 @@ tt_ids_close(struct tt_ids *ids)
 		return;
 	ids->file->ids = NULL;
 	ids_file_unref(ids->file);
+	pthread_mutex_destroy(&ids->mutex);
 	free(ids);
 }

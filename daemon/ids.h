@@ -36,7 +36,7 @@ void tt_ids_discard(struct tt_job *job);
 
 /* The next number of a connection, from 1.  Returns 0, and has logged why, if it
  * cannot be had: the numbers are used up, or the disk failed from the middle of
- * the range to its end.  The offload's worker calls it, and nobody else. */
+ * the range to its end.  From any OS thread. */
 uint64_t tt_ids_next(struct tt_ids *ids);
 
 /* The first number of a fresh range of TT_ID_RANGE numbers.  Blocks for an
