@@ -14,7 +14,9 @@
  * C library's own, stacks. */
 #define BOUND_BASE (12 << 20)
 #define BOUND_NODE (4 << 10)		/* of a node whose kind says nothing */
-#define BOUND_PARTS 5			/* that are no node's */
+#define BOUND_WORKER (3 << 20)		/* of one beside the main one: a stack, a loop, */
+					/* free memory at hand */
+#define BOUND_PARTS 6			/* that are no node's */
 
 static void
 bound_check_trees(struct tt_load *l)
@@ -99,12 +101,16 @@ bound_resident(struct tt_load *l)
 	struct tt_bound_part *parts = tt_arena_alloc(l->arena,
 	    (doc->n_nodes + BOUND_PARTS) * sizeof(*parts));
 	const struct tt_node *node;
-	unsigned i, silent = 0;
+	unsigned i, silent = 0, workers;
 
 	bound_add(doc, parts, "program and libraries", NULL, BOUND_BASE);
 	bound_add(doc, parts, "daemon.memory", NULL, doc->daemon.memory);
 	bound_add(doc, parts, "the largest frame", NULL, doc->frame_max);
 	bound_add(doc, parts, "one read", NULL, TT_READ_SIZE);
+	workers = tt_document_workers(doc);
+	if (workers > 1)
+		bound_add(doc, parts, tt_arena_format(l->arena, "%u workers", workers),
+		    NULL, (workers - 1) * (int64_t)BOUND_WORKER);
 	for (i = 0; i < doc->n_nodes; i++) {
 		node = doc->nodes[i];
 		if (node->schema->resident == NULL)

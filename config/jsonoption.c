@@ -360,12 +360,12 @@ json_written(const struct tt_option *o, const char *text)
 json_t *
 tt_jsonoption(const struct tt_option *o, json_t *definitions)
 {
-	static const char *const off[] = { "off", NULL };
+	const char *const words[] = { tt_option_word(o), NULL };
 	json_t *s = json_value(o, definitions), *examples;
 	struct tt_arena *arena;
 
-	if (o->off && o->type != TT_OPT_GROUP)
-		s = json_or(json_choices(off), s);
+	if (words[0] != NULL && o->type != TT_OPT_GROUP)
+		s = json_or(json_choices(words), s);
 	tt_json_set(s, "description", json_help(o));
 	if (o->type != TT_OPT_GROUP && o->standard != NULL)
 		tt_json_set(s, "default", json_written(o, o->standard));

@@ -96,7 +96,7 @@ struct tt_node {
 struct tt_daemon_config {
 	bool given;
 	const char *name;		/* the host name where absent */
-	int64_t workers;		/* 1; auto is 1 until connections spread */
+	int64_t workers;		/* 1 or more: `auto` is this machine's processors */
 	const char *state_dir;		/* absolute */
 	int64_t memory;			/* bytes */
 	int64_t stop_timeout;		/* ns */
@@ -125,6 +125,12 @@ struct tt_document {
 	const char **env;		/* from, once each */
 	void *arena;			/* owns all of the above */
 };
+
+/* True if NODE's threads are spread over the workers: devices, each on its own. */
+bool tt_node_is_spread(const struct tt_node *node);
+
+/* How many workers DOC's tree has: 1 if nothing is spread. */
+unsigned tt_document_workers(const struct tt_document *doc);
 
 /* True if NODE or one above it is ANCESTOR. */
 bool tt_node_is_within(const struct tt_node *node, const struct tt_node *ancestor);

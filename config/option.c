@@ -133,11 +133,16 @@ option_range_choices(const struct tt_option *option, char *buf, size_t room)
 		    choice == option->choices ? "" : ", ", *choice);
 }
 
+const char *
+tt_option_word(const struct tt_option *option)
+{
+	return option->off ? "off" : option->automatic ? "auto" : NULL;
+}
+
 void
 tt_option_range(const struct tt_option *option, char *buf, size_t room)
 {
-	char min[32], max[32];
-	const char *off = option->off ? ", or off" : "";
+	char min[32], max[32], word[16] = "";
 
 	*buf = '\0';
 	switch (option->type) {
@@ -155,10 +160,12 @@ tt_option_range(const struct tt_option *option, char *buf, size_t room)
 	}
 	option_print_number(option, option->min, min, sizeof(min));
 	option_print_number(option, option_max(option), max, sizeof(max));
+	if (tt_option_word(option) != NULL)
+		snprintf(word, sizeof(word), ", or %s", tt_option_word(option));
 	if (option_max(option) == INT64_MAX)
-		snprintf(buf, room, "%s or more%s", min, off);
+		snprintf(buf, room, "%s or more%s", min, word);
 	else
-		snprintf(buf, room, "%s..%s%s", min, max, off);
+		snprintf(buf, room, "%s..%s%s", min, max, word);
 }
 
 const char *
@@ -308,7 +315,7 @@ option_in_range(struct tt_option_reader *r, int64_t value, const char *text,
 {
 	const struct tt_option *o = r->option;
 	int shown = o->secret ? 0 : size > 40 ? 40 : (int)size;
-	char min[32], max[32], range[100], remedy[128];
+	char min[32], max[32], range[100], remedy[160];
 
 	if (r->written != NULL) {
 		text = r->written;
@@ -322,8 +329,11 @@ option_in_range(struct tt_option_reader *r, int64_t value, const char *text,
 	option_print_number(o, o->min, min, sizeof(min));
 	option_print_number(o, option_max(o), max, sizeof(max));
 	tt_option_range(o, range, sizeof(range));
-	snprintf(remedy, sizeof(remedy), o->off && value <= 0
-	    ? "did you mean off? It may be %s" : "it may be %s", range);
+	if (tt_option_word(o) != NULL && value <= 0)
+		snprintf(remedy, sizeof(remedy), "did you mean %s? It may be %s",
+		    tt_option_word(o), range);
+	else
+		snprintf(remedy, sizeof(remedy), "it may be %s", range);
 	if (option_max(o) == INT64_MAX && value < o->min)
 		return option_fail(r, remedy, "%s %.*s is less than %s", r->label,
 		    shown, text, min);
@@ -616,9 +626,11 @@ option_url(struct tt_option_reader *r, const char *text, size_t size,
 bool
 tt_option_read(struct tt_option_reader *r, const char *text, size_t size, void *slot)
 {
+	const char *word = tt_option_word(r->option);
+
 	r->what[0] = r->remedy[0] = '\0';
 	r->is_secret = false;
-	if (r->option->off && size == 3 && memcmp(text, "off", 3) == 0
+	if (word != NULL && size == strlen(word) && memcmp(text, word, size) == 0
 	    && (r->option->type == TT_OPT_INT || r->option->type == TT_OPT_SIZE
 	    || r->option->type == TT_OPT_DURATION)) {
 		*(int64_t *)slot = 0;

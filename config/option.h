@@ -43,6 +43,10 @@ const char *tt_option_form(enum tt_option_type type);
 /* A value's text that is legal for any option of that type, for --describe. */
 const char *tt_option_example(enum tt_option_type type);
 
+/* The word that OPTION, a number or a duration, takes in place of 0: "off", "auto", or
+ * NULL. */
+const char *tt_option_word(const struct tt_option *option);
+
 /* "1..8", "4KiB..1GiB", "1s or more", "one of none, count64, line", or "" where
  * everything of the type is legal. */
 void tt_option_range(const struct tt_option *option, char *buf, size_t room);

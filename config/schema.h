@@ -94,6 +94,7 @@ struct tt_option {
 					/* and the group's check tests them */
 	bool off;			/* a number or duration may be `off`, stored as 0; */
 					/* a group `off`: given stays false */
+	bool automatic;			/* a number may be `auto`, stored as 0 */
 	const char *standard;		/* the default as the file would write it, or NULL: */
 					/* then absent is all bits 0 */
 	const char *example;		/* a value, where not every one of the type is legal */

@@ -2,6 +2,7 @@
 #include "config/section.h"
 
 #include <pwd.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,18 +11,17 @@
 
 /* More than any machine has, and far from any overflow. */
 #define SECTION_MEMORY ((int64_t)1 << 40)
+#define SECTION_WORKERS 256
 #define SECTION_DAY (24 * (int64_t)3600 * 1000000000)
 
 const char *const tt_section_log_levels[] = {
 	"error", "warning", "notice", "info", "debug", NULL
 };
 
-static const char *const section_workers[] = { "1", "auto", NULL };
-
 /* The section as the file has it. */
 struct section {
 	const char *name;
-	int workers;			/* both are one, until connections spread */
+	int64_t workers;		/* 0: auto */
 	const char *state_dir;
 	int64_t memory;
 	int64_t stop_timeout;
@@ -32,9 +32,10 @@ static const struct tt_option section_options[] = {
 	{ .name = "name", .type = TT_OPT_STRING,
 	  .offset = offsetof(struct section, name), .example = "site7",
 	  .help = "this gateway's name in what it sends; else the host name" },
-	{ .name = "workers", .type = TT_OPT_ENUM, .choices = section_workers,
-	  .offset = offsetof(struct section, workers), .standard = "auto",
-	  .help = "OS threads with a loop" },
+	{ .name = "workers", .type = TT_OPT_INT, .automatic = true, .min = 1,
+	  .max = SECTION_WORKERS, .standard = "auto",
+	  .offset = offsetof(struct section, workers),
+	  .help = "OS threads for devices; auto is one for each processor" },
 	{ .name = "state_dir", .type = TT_OPT_STRING,
 	  .offset = offsetof(struct section, state_dir),
 	  .example = "/var/lib/taskthread",
@@ -79,6 +80,18 @@ section_state_dir(struct tt_load *l)
 	}
 	return tt_arena_format(l->arena, "%s/.local/state/taskthread",
 	    strcmp(home, "/") == 0 ? "" : home);
+}
+
+/* The processors that this process may use, as far as workers are of use. */
+static int64_t
+section_processors(void)
+{
+	cpu_set_t set;
+	int n = 0;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		n = CPU_COUNT(&set);
+	return n < 1 ? 1 : n < SECTION_WORKERS ? n : SECTION_WORKERS;
 }
 
 /* What no table can say. */
@@ -126,7 +139,7 @@ section_daemon(struct tt_load *l, const struct tt_value *key)
 	at = tt_value_key(says, "memory");
 	l->memory = at == NULL ? NULL : at->value;
 	d->name = s.name != NULL ? s.name : section_host_name(l);
-	d->workers = 1;
+	d->workers = s.workers > 0 ? s.workers : section_processors();
 	d->state_dir = s.state_dir != NULL && *s.state_dir == '/' ? s.state_dir
 	    : section_state_dir(l);
 	d->memory = s.memory;

@@ -129,129 +129,80 @@ tt_worker_slot(struct tt_thread *self)
 
 /* --- counting ------------------------------------------------------------ */
 
-enum ask_counter {
-	ASK_CLOSE, ASK_UNFINISHED, ASK_RESENT, ASK_REFUSED, ASK_REFUSED_UNDONE, ASK_GONE,
-	ASK_DROPPED, ASK_FRAMES_IN, ASK_BYTES_IN, ASK_FRAMES_OUT, ASK_BYTES_OUT
-};
-
-/* A refused frame leaves by being dropped, not by being done. */
-static void
-ask_count(struct tt_edge *e, enum ask_counter counter, enum tt_reason reason,
-    uint64_t n)
+/* Each worker has edges of its own, so that a thread counts where it lives. */
+static struct tt_edge *
+ask_edge(const struct tt_thread *self)
 {
-	switch (counter) {
-	case ASK_CLOSE:
-		e->closes[reason] += n;
-		break;
-	case ASK_UNFINISHED:
-		e->unfinished += n;
-		break;
-	case ASK_RESENT:
-		e->resent += n;
-		break;
-	case ASK_REFUSED:
-		e->refused[reason] += n;
-		e->in.dropped[reason] += n;
-		break;
-	case ASK_DROPPED:
-		e->in.dropped[reason] += n;
-		break;
-	case ASK_GONE:
-		e->refused[reason] += n;
-		break;
-	case ASK_REFUSED_UNDONE:
-		e->refused_undone += n;
-		break;
-	case ASK_FRAMES_IN:
-		e->in.frames_in += n;
-		break;
-	case ASK_BYTES_IN:
-		e->in.bytes_in += n;
-		break;
-	case ASK_FRAMES_OUT:
-		e->in.frames_out += n;
-		break;
-	case ASK_BYTES_OUT:
-		e->in.bytes_out += n;
-		break;
-	}
-}
-
-static void
-ask_count_at_home(void *subject, uint64_t what, void *more)
-{
-	struct tt_thread *self = subject;
-
-	ask_count(&self->home.worker->edges[self->node->index],
-	    (enum ask_counter)(what >> 8), (enum tt_reason)(what & 255),
-	    (uint64_t)(uintptr_t)more);
-}
-
-/* The edges are the home worker's: who is elsewhere sends it a message. */
-static void
-ask_count_for(struct tt_thread *self, enum ask_counter counter,
-    enum tt_reason reason, uint64_t n)
-{
-	struct tt_worker *home = self->home.worker;
-
-	if (self->worker == home)
-		ask_count(&home->edges[self->node->index], counter, reason, n);
-	else
-		tt_inbox_post(&home->inbox, (struct tt_message){
-		    .handle = ask_count_at_home, .subject = self,
-		    .value = (uint64_t)counter << 8 | (uint64_t)reason,
-		    .more = (void *)(uintptr_t)n });
+	return &self->worker->edges[self->node->index];
 }
 
 void
 tt_count_close(struct tt_thread *self, enum tt_reason reason)
 {
-	ask_count_for(self, ASK_CLOSE, reason, 1);
+	tt_count(&ask_edge(self)->closes[reason], 1);
 }
 
 void
 tt_count_unfinished(struct tt_thread *self, uint64_t bytes)
 {
-	if (bytes > 0)
-		ask_count_for(self, ASK_UNFINISHED, TT_REASON_NONE, bytes);
+	tt_count(&ask_edge(self)->unfinished, bytes);
 }
 
 void
 tt_count_resent(struct tt_thread *self, uint64_t frames)
 {
-	ask_count_for(self, ASK_RESENT, TT_REASON_NONE, frames);
+	tt_count(&ask_edge(self)->resent, frames);
 }
 
+static void
+ask_refused_at_home(void *subject, uint64_t frames, void *more)
+{
+	const struct tt_thread *self = subject;
+	struct tt_edge *e = &self->home.worker->edges[self->node->index];
+
+	tt_count(&e->in.dropped[(uintptr_t)more], frames);
+	if ((self->node->schema->flags & TT_KEEPS) != 0)
+		e->refused_undone += frames;
+}
+
+/* A refused frame leaves by being dropped, not by being done: who says done at home says
+ * that before. */
 void
 tt_count_refused(struct tt_thread *self, enum tt_reason reason, uint64_t frames)
 {
-	ask_count_for(self, ASK_REFUSED, reason, frames);
-	if ((self->node->schema->flags & TT_KEEPS) != 0)
-		ask_count_for(self, ASK_REFUSED_UNDONE, reason, frames);
+	void *why = (void *)(uintptr_t)reason;
+
+	tt_count(&ask_edge(self)->refused[reason], frames);
+	if (self->worker == self->home.worker)
+		ask_refused_at_home(self, frames, why);
+	else
+		tt_worker_post(self->home.worker, (struct tt_message){
+		    .handle = ask_refused_at_home, .subject = self,
+		    .value = frames, .more = why });
 }
 
 void
 tt_count_dropped(struct tt_thread *self, enum tt_reason reason, uint64_t frames)
 {
-	ask_count_for(self, ASK_DROPPED, reason, frames);
+	tt_count(&ask_edge(self)->in.dropped[reason], frames);
 }
 
 void
 tt_count_gone(struct tt_thread *self, enum tt_reason reason, uint64_t frames)
 {
-	ask_count_for(self, ASK_GONE, reason, frames);
+	tt_count(&ask_edge(self)->refused[reason], frames);
 }
 
 void
 tt_count_in(struct tt_thread *self, uint64_t frames, uint64_t bytes)
 {
-	ask_count_for(self, ASK_FRAMES_IN, TT_REASON_NONE, frames);
-	ask_count_for(self, ASK_BYTES_IN, TT_REASON_NONE, bytes);
+	tt_count(&ask_edge(self)->in.frames_in, frames);
+	tt_count(&ask_edge(self)->in.bytes_in, bytes);
 }
 
 void
 tt_count_out(struct tt_thread *self, uint64_t frames, uint64_t bytes)
 {
-	ask_count_for(self, ASK_FRAMES_OUT, TT_REASON_NONE, frames);
-	ask_count_for(self, ASK_BYTES_OUT, TT_REASON_NONE, bytes);
+	tt_count(&ask_edge(self)->in.frames_out, frames);
+	tt_count(&ask_edge(self)->in.bytes_out, bytes);
 }

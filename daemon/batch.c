@@ -4,7 +4,11 @@
  * a page fault for each 4 KiB.  So what is freed goes to a free list of the OS
  * thread, in classes of powers of two, and comes from there, most recent first
  * while it is still in the cache.  What is used and what lies there are together
- * never more than the budget. */
+ * never more than the budget.
+ *
+ * Where workers share the budget, a batch is made on one and freed on another.  So
+ * what an OS thread has too much of goes to a pool, all of one class at once, and
+ * comes from there likewise: one lock for a MiB. */
 #include "daemon/batch.h"
 
 #include <assert.h>
@@ -15,21 +19,35 @@
 #include "daemon/memory.h"
 #include "daemon/slab.h"
 #include "daemon/tap.h"
+#include "daemon/thread.h"
+#include "daemon/worker.h"
 
 /* Chunks of 2^8 to 2^18 bytes, batches of 1, 16, 256 and 4096 slices.  Larger
  * chunks are rare and go straight to malloc. */
 #define BATCH_CHUNK_LEAST 8
 #define BATCH_CHUNK_CLASSES 11
 #define BATCH_ROOM_CLASSES 4
-#define BATCH_CLASSES (BATCH_CHUNK_CLASSES + BATCH_ROOM_CLASSES)
+_Static_assert(BATCH_CHUNK_CLASSES + BATCH_ROOM_CLASSES == TT_BATCH_CLASSES,
+    "classes");
 
-struct batch_free {
-	struct batch_free *next;
+/* What one OS thread keeps is handed over from here on. */
+#define BATCH_KEPT (TT_BATCH_LOCAL / 2)
+
+/* The first of those that lie in the pool together knows of the others. */
+struct tt_free {
+	struct tt_free *next;		/* of its class */
+	struct tt_free *next_chain;	/* in the pool */
+	int64_t bytes;			/* of this chain */
+};
+
+struct batch_list {
+	struct tt_free *first;
+	int64_t bytes;
 };
 
 /* Belongs to the OS thread, so that no kind has to carry it along. */
 static _Thread_local struct {
-	struct batch_free *list[BATCH_CLASSES];
+	struct batch_list list[TT_BATCH_CLASSES];
 	int64_t bytes;
 } batch_lists;
 
@@ -55,17 +73,25 @@ batch_class_room(unsigned class)
 	return (uint32_t)1 << (4 * class);
 }
 
+static void
+batch_free_chain(struct tt_free *item)
+{
+	struct tt_free *next;
+
+	for (; item != NULL; item = next) {
+		next = item->next;
+		free(item);
+	}
+}
+
 void
 tt_batch_trim_free_lists(void)
 {
-	struct batch_free *item;
 	int i;
 
-	for (i = 0; i < BATCH_CLASSES; i++) {
-		while ((item = batch_lists.list[i]) != NULL) {
-			batch_lists.list[i] = item->next;
-			free(item);
-		}
+	for (i = 0; i < TT_BATCH_CLASSES; i++) {
+		batch_free_chain(batch_lists.list[i].first);
+		batch_lists.list[i] = (struct batch_list){ NULL, 0 };
 	}
 	batch_lists.bytes = 0;
 }
@@ -76,35 +102,140 @@ tt_batch_free_bytes(void)
 	return batch_lists.bytes;
 }
 
+/* --- what is shared ------------------------------------------------------ */
+
+void
+tt_memory_init(struct tt_memory *memory, bool shared)
+{
+	memory->shared = shared;
+	pthread_mutex_init(&memory->pool_mutex, NULL);
+}
+
+void
+tt_memory_finish(struct tt_memory *memory)
+{
+	tt_memory_trim(memory);
+	pthread_mutex_destroy(&memory->pool_mutex);
+}
+
+void
+tt_memory_trim(struct tt_memory *memory)
+{
+	struct tt_free *chains[TT_BATCH_CLASSES], *next;
+	int i;
+
+	if (!memory->shared)
+		return;
+	pthread_mutex_lock(&memory->pool_mutex);
+	memcpy(chains, memory->pool, sizeof chains);
+	memset(memory->pool, 0, sizeof memory->pool);
+	atomic_store(&memory->pool_bytes, 0);
+	pthread_mutex_unlock(&memory->pool_mutex);
+	for (i = 0; i < TT_BATCH_CLASSES; i++) {
+		for (; chains[i] != NULL; chains[i] = next) {
+			next = chains[i]->next_chain;
+			batch_free_chain(chains[i]);
+		}
+	}
+}
+
+/* All of the class that has most goes to the pool. */
+static void
+batch_hand_over(struct tt_memory *memory)
+{
+	struct batch_list *most = &batch_lists.list[0];
+	struct tt_free *chain;
+	int i;
+
+	for (i = 1; i < TT_BATCH_CLASSES; i++)
+		if (batch_lists.list[i].bytes > most->bytes)
+			most = &batch_lists.list[i];
+	chain = most->first;
+	chain->bytes = most->bytes;
+	i = (int)(most - batch_lists.list);
+	batch_lists.bytes -= most->bytes;
+	*most = (struct batch_list){ NULL, 0 };
+	pthread_mutex_lock(&memory->pool_mutex);
+	chain->next_chain = memory->pool[i];
+	memory->pool[i] = chain;
+	atomic_fetch_add_explicit(&memory->pool_bytes, chain->bytes,
+	    memory_order_relaxed);
+	pthread_mutex_unlock(&memory->pool_mutex);
+}
+
+/* The list of CLASS is empty: what the pool has for it. */
+static void
+batch_fetch(struct tt_memory *memory, unsigned class)
+{
+	struct batch_list *list = &batch_lists.list[class];
+	struct tt_free *chain;
+
+	pthread_mutex_lock(&memory->pool_mutex);
+	chain = memory->pool[class];
+	if (chain != NULL) {
+		memory->pool[class] = chain->next_chain;
+		atomic_fetch_sub_explicit(&memory->pool_bytes, chain->bytes,
+		    memory_order_relaxed);
+	}
+	pthread_mutex_unlock(&memory->pool_mutex);
+	if (chain == NULL)
+		return;
+	list->first = chain;
+	list->bytes = chain->bytes;
+	batch_lists.bytes += chain->bytes;
+}
+
+/* --- taking and giving --------------------------------------------------- */
+
+/* SIZE bytes that no list has. */
+static void *
+batch_new(struct tt_memory *memory, size_t size)
+{
+	int64_t pool = atomic_load_explicit(&memory->pool_bytes, memory_order_relaxed);
+
+	if (batch_lists.bytes + pool > 0 && batch_lists.bytes + pool +
+	    atomic_load_explicit(&memory->used, memory_order_relaxed) > memory->limit) {
+		tt_batch_trim_free_lists();
+		tt_memory_trim(memory);
+	}
+	return tt_xmalloc(size);
+}
+
 /* SIZE bytes from the list of CLASS, or new ones. */
 static void *
 batch_take(struct tt_memory *memory, unsigned class, size_t size)
 {
-	struct batch_free *item = batch_lists.list[class];
+	struct batch_list *list = &batch_lists.list[class];
+	struct tt_free *item;
 
 	atomic_fetch_add_explicit(&memory->used, (int64_t)size,
 	    memory_order_relaxed);
-	if (item != NULL) {
-		batch_lists.list[class] = item->next;
-		batch_lists.bytes -= (int64_t)size;
-		return item;
-	}
-	if (batch_lists.bytes > 0 && batch_lists.bytes + atomic_load_explicit(
-	    &memory->used, memory_order_relaxed) > memory->limit)
-		tt_batch_trim_free_lists();
-	return tt_xmalloc(size);
+	if (list->first == NULL && memory->shared && atomic_load_explicit(
+	    &memory->pool_bytes, memory_order_relaxed) > 0)
+		batch_fetch(memory, class);
+	item = list->first;
+	if (item == NULL)
+		return batch_new(memory, size);
+	list->first = item->next;
+	list->bytes -= (int64_t)size;
+	batch_lists.bytes -= (int64_t)size;
+	return item;
 }
 
 static void
 batch_give(struct tt_memory *memory, unsigned class, void *p, size_t size)
 {
-	struct batch_free *item = p;
+	struct batch_list *list = &batch_lists.list[class];
+	struct tt_free *item = p;
 
 	atomic_fetch_sub_explicit(&memory->used, (int64_t)size,
 	    memory_order_relaxed);
-	item->next = batch_lists.list[class];
-	batch_lists.list[class] = item;
+	item->next = list->first;
+	list->first = item;
+	list->bytes += (int64_t)size;
 	batch_lists.bytes += (int64_t)size;
+	if (batch_lists.bytes > BATCH_KEPT && memory->shared)
+		batch_hand_over(memory);
 }
 
 /* --- origin -------------------------------------------------------------- */
@@ -122,8 +253,14 @@ tt_origin_create(struct tt_memory *memory, const struct tt_node *node,
 	o->node = node;
 	o->memory = memory;
 	o->peer = memcpy(o->text, peer, peer_size);
-	o->local = memcpy(o->text + peer_size, local, local_size);
+	memcpy(o->text + peer_size, local, local_size);
 	return o;
+}
+
+const char *
+tt_origin_local(const struct tt_origin *origin)
+{
+	return origin->text + strlen(origin->text) + 1;
 }
 
 struct tt_origin *
@@ -141,7 +278,22 @@ tt_origin_unref(struct tt_origin *origin)
 		return;
 	assert(origin->held == 0);
 	tt_slab_free(origin, sizeof *origin + strlen(origin->peer) + 1 +
-	    strlen(origin->local) + 1);
+	    strlen(tt_origin_local(origin)) + 1);
+}
+
+void
+tt_origin_tell(struct tt_origin *origin, struct tt_thread *self)
+{
+	assert(self->kind->completed != NULL);
+	origin->worker = self->worker;
+	origin->thread = self;
+	origin->tells = true;
+}
+
+void
+tt_origin_forget(struct tt_origin *origin)
+{
+	origin->thread = NULL;
 }
 
 /* --- chunk --------------------------------------------------------------- */
@@ -181,9 +333,9 @@ tt_chunk_ref(struct tt_chunk *chunk)
 static void
 batch_leave_window(struct tt_origin *origin, uint32_t size)
 {
-	atomic_fetch_sub_explicit(&origin->held, (int64_t)size, memory_order_relaxed);
-	if (origin->tap != NULL)
-		tt_tap_held_fell(origin->tap);
+	atomic_fetch_sub(&origin->held, (int64_t)size);
+	if (atomic_load(&origin->at_window))
+		tt_tap_held_fell(origin);
 }
 
 void

@@ -10,8 +10,10 @@
 #ifndef TT_DAEMON_BATCH_H
 #define TT_DAEMON_BATCH_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/signal.h"
@@ -19,6 +21,10 @@
 struct tt_node;
 struct tt_tap;
 struct tt_thread;
+struct tt_worker;
+
+/* Classes of free chunks and batches. */
+#define TT_BATCH_CLASSES 15
 
 /* The bound of all payload in the daemon: chunks, batches and slices, with their
  * headers.  Taps read while `used` is below `limit` - `reserve`; the reserve is
@@ -27,26 +33,38 @@ struct tt_memory {
 	int64_t limit;
 	int64_t reserve;
 	_Atomic int64_t used;
+	_Atomic uint64_t tickets;	/* the next number of a frame that stays unfinished */
+	_Atomic unsigned thirsty;	/* workers that sleep while their taps wait for room */
+
+	/* What several workers have freed and may use again.  Where there is one it
+	 * keeps all itself. */
+	bool shared;
+	_Atomic int64_t pool_bytes;
+	pthread_mutex_t pool_mutex;	/* of this: */
+	struct tt_free *pool[TT_BATCH_CLASSES];
 };
 
 /* Where frames come from: one connection, from accept until its last batch has
  * been freed.  May outlive its thread. */
 struct tt_origin {
 	_Atomic unsigned refs;
-	enum tt_reason close_reason;	/* with closed_at: set once, before `last` */
+	uint8_t close_reason;		/* enum tt_reason; NONE while open */
+	bool tells;			/* `thread` is told what is answered for; set as */
+					/* `worker` is */
+	_Atomic bool at_window;		/* the tap waits for `held` to fall */
 	uint64_t connection;		/* its number, below 2^53 */
 	const struct tt_node *node;	/* of the connection */
 	struct tt_memory *memory;
+	struct tt_worker *worker;	/* of thread and tap: set before anything is sent */
 	struct tt_thread *thread;	/* NULL once it has gone; its worker's only */
 	struct tt_tap *tap;		/* NULL once it has stopped; its worker's only */
 	_Atomic int64_t held;		/* bytes of chunks that live and were not released */
-	uint64_t lost;			/* the first frame of a batch that was dropped, or */
+	_Atomic uint64_t lost;		/* the first frame of a batch that was dropped, or */
 					/* 0: no count may reach it */
 	int64_t opened_at;		/* ns since 1970 */
 	int64_t closed_at;		/* 0 while open */
 	const char *peer;		/* "127.0.0.1:45678", "unix:/path" */
-	const char *local;
-	char text[];
+	char text[];			/* that, and what tt_origin_local() returns */
 };
 
 /* The bytes of one read, or of one frame that was put together. */
@@ -86,7 +104,13 @@ struct tt_batch {
 struct tt_origin *tt_origin_create(struct tt_memory *memory, const struct tt_node *node,
     uint64_t connection, const char *peer, const char *local);
 struct tt_origin *tt_origin_ref(struct tt_origin *origin);
+const char *tt_origin_local(const struct tt_origin *origin);
 void tt_origin_unref(struct tt_origin *origin);
+
+/* SELF's kind is told by completed(), on SELF's worker, of the batches of ORIGIN, until
+ * tt_origin_forget().  To be called before the first of them is sent. */
+void tt_origin_tell(struct tt_origin *origin, struct tt_thread *self);
+void tt_origin_forget(struct tt_origin *origin);
 
 /* Makes a chunk with room for SIZE bytes, none used, charged to ORIGIN and to the
  * budget, with one reference.  SIZE must have a bound of the caller's. */
@@ -141,8 +165,17 @@ tt_batch_bytes(const struct tt_batch *batch, uint32_t i)
 	return batch->chunk->bytes + batch->slices[i].at;
 }
 
-/* Gives the calling OS thread's free lists back to the system. */
+/* Gives the calling OS thread's free lists back to the system; and what MEMORY's
+ * workers share. */
 void tt_batch_trim_free_lists(void);
+void tt_memory_trim(struct tt_memory *memory);
+
+/* Prepares MEMORY, whose limits are set, for SHARED, several OS threads. */
+void tt_memory_init(struct tt_memory *memory, bool shared);
+void tt_memory_finish(struct tt_memory *memory);
+
+/* Most bytes that lie on the free lists of an OS thread beside what they share. */
+#define TT_BATCH_LOCAL (2 << 20)
 
 /* What lies on them, in bytes. */
 int64_t tt_batch_free_bytes(void);

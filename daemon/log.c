@@ -401,7 +401,7 @@ tt_log_limit(struct tt_log_limit *limit, int64_t now, unsigned burst,
 	int64_t second = now / 1000000000;
 
 	*left_out = 0;
-	if (second != limit->second) {
+	if (second > limit->second) {
 		*left_out = limit->left_out;
 		limit->second = second;
 		limit->lines = 0;

@@ -48,7 +48,8 @@ struct tt_log_limit {
 	uint64_t left_out;
 };
 
-/* True if one more line may be said now.  NOW is ns of any clock.  When a new
+/* True if one more line may be said now.  NOW is ns of any clock that began long ago,
+ * and may be a little behind what it was before.  When a new
  * second begins, *LEFT_OUT gets the number of lines not said, else 0. */
 bool tt_log_limit(struct tt_log_limit *limit, int64_t now, unsigned burst,
     uint64_t *left_out);

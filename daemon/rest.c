@@ -126,7 +126,7 @@ tt_rest_end(struct tt_thread *child)
 	if (r->past.n == 0)
 		return;			/* it only ended with its parent */
 	tt_say_state(child, NULL, NULL);
-	child->home.worker->edges[child->node->index].restarts++;
+	tt_count(&child->home.worker->edges[child->node->index].restarts, 1);
 }
 
 void

@@ -4,41 +4,27 @@
  * has its task on the run list, and the task hands over a budget of signals: from
  * `in` to the thread, from `up` to the parent.
  *
- *      parent  --put-->  in  --deliver-->  thread         (a kind that blocks: by
- *      parent  <-deliver-  up  <--put--    thread          the inboxes, both ways)
+ *      parent  --put-->  in  --deliver-->  thread
+ *      parent  <-deliver-  up  <--put--    thread
  *
- * A durable thread answers for a batch when it says done; the last answer completes
- * the batch, and its origin is told. */
+ * Where a thread lives on another worker than its parent, a message takes the place of
+ * the queue: the inboxes keep the order, and what it brings is handled at once.  Only a
+ * thread that blocks has its queue IN all the same, at home, as a limit and a memory of
+ * what is not done; see remote.h. */
 #include "daemon/route.h"
 
 #include <stddef.h>
-#include <stdlib.h>
 
-#include "config/wiring.h"
+#include "daemon/answer.h"
 #include "daemon/inbox.h"
 #include "daemon/life.h"
-#include "daemon/memory.h"
+#include "daemon/remote.h"
 #include "daemon/tap.h"
 #include "daemon/tree.h"
 #include "daemon/worker.h"
 
 #define ROUTE_BUDGET 16			/* signals that one run hands over */
 #define ROUTE_RESTING (8 << 20)		/* bytes that wait for a thread that failed */
-#define ROUTE_INFLIGHT (8 << 20)	/* bytes that a blocking kind is ahead */
-
-/* Waking another OS thread costs more than handling a small batch: what comes for
- * it is gathered for a moment. */
-#define ROUTE_GATHER 2000000		/* ns */
-#define ROUTE_GATHERED (256 << 10)	/* bytes */
-#define ROUTE_POSTED 64			/* signals in one post */
-
-/* The home's end of the way to a thread that blocks. */
-struct tt_remote {
-	struct tt_remote *next;		/* of its worker */
-	struct tt_thread *thread;
-	int64_t inflight;		/* bytes taken and not done */
-	int64_t since;			/* when the gathering began, or 0 */
-};
 
 static struct tt_edge *
 route_edge(const struct tt_thread *thread)
@@ -52,70 +38,25 @@ route_is_remote(const struct tt_thread *thread)
 	return thread->worker != thread->home.worker;
 }
 
-static void
-route_post(struct tt_worker *worker,
-    void (*handle)(void *subject, uint64_t value, void *more), void *subject,
-    uint64_t value, void *more)
+/* One that lives elsewhere and does not block. */
+static bool
+route_is_spread(const struct tt_thread *thread)
 {
-	tt_inbox_post(&worker->inbox, (struct tt_message){ .handle = handle,
-	    .subject = subject, .value = value, .more = more });
+	return route_is_remote(thread) && thread->home.remote == NULL;
 }
 
-/* --- the end of a batch -------------------------------------------------- */
-
-/* A batch of O that begins with frame SEQ was dropped. */
 static void
-route_lose(struct tt_origin *o, uint64_t seq)
+route_count_in(struct tt_flow *flow, const struct tt_batch *batch)
 {
-	struct tt_thread *t = o->thread;
-
-	if (o->lost != 0 && o->lost <= seq)
-		return;
-	o->lost = seq;
-	if (t != NULL && t->kind->in_vain != NULL)
-		t->kind->in_vain(t, seq);
+	tt_count(&flow->frames_in, batch->n);
+	tt_count(&flow->bytes_in, batch->bytes);
 }
 
-/* One durable user of BATCH has answered, on the main worker. */
 static void
-route_answer(struct tt_worker *w, struct tt_batch *batch, bool dropped)
+route_count_out(struct tt_flow *flow, const struct tt_batch *batch)
 {
-	struct tt_origin *o = batch->origin;
-	struct tt_thread *t = o->thread;
-
-	if (dropped && !batch->dropped)
-		route_lose(o, batch->first_seq);
-	batch->dropped |= dropped;
-	if (batch->owed == 0 || --batch->owed > 0)
-		return;
-	w->outstanding--;
-	if (t != NULL && t->kind->completed != NULL &&
-	    (o->lost == 0 || batch->first_seq + batch->n <= o->lost))
-		t->kind->completed(t, batch->first_seq + batch->n - 1);
-}
-
-/* The durable nodes that what NODE takes on IN gets to: itself and those beneath
- * it, as the wiring counted them for what is owed. */
-static unsigned
-route_owing(const struct tt_node *node, unsigned in)
-{
-	const struct tt_channel *channel;
-	unsigned i, n = node->durable;
-
-	if (tt_wiring_is_opaque(node))
-		return n;
-	channel = &node->channels[node->in_channel[in]];
-	for (i = 0; i < channel->n_users; i++)
-		n += route_owing(channel->users[i].node, channel->users[i].in);
-	return n;
-}
-
-/* BATCH gets to N durable users no more. */
-static void
-route_answer_dropped(struct tt_worker *w, struct tt_batch *batch, unsigned n)
-{
-	while (n-- > 0)
-		route_answer(w, batch, true);
+	tt_count(&flow->frames_out, batch->n);
+	tt_count(&flow->bytes_out, batch->bytes);
 }
 
 /* --- the limit ----------------------------------------------------------- */
@@ -172,12 +113,11 @@ route_drop(struct tt_thread *thread, struct tt_signal *sig, enum tt_reason reaso
 {
 	struct tt_worker *w = thread->home.worker;
 
-	w->outstanding--;
+	tt_end(w);
 	if (sig->batch == NULL)
 		return;
-	route_edge(thread)->in.dropped[reason] += sig->batch->n;
-	route_answer_dropped(w, sig->batch,
-	    route_owing(thread->node, sig->channel));
+	tt_count(&route_edge(thread)->in.dropped[reason], sig->batch->n);
+	tt_answer_missed(w, sig->batch, thread->node, sig->channel);
 	tt_batch_unref(sig->batch);
 }
 
@@ -189,11 +129,9 @@ route_put(struct tt_thread *thread, struct tt_queue *q, struct tt_flow *flow,
 {
 	struct tt_remote *remote = q == &thread->in ? thread->home.remote : NULL;
 
-	if (sig.batch != NULL) {
-		flow->frames_in += sig.batch->n;
-		flow->bytes_in += sig.batch->bytes;
-	}
-	thread->home.worker->outstanding++;
+	if (sig.batch != NULL)
+		route_count_in(flow, sig.batch);
+	tt_begin(thread->home.worker);
 	tt_queue_put(q, sig);
 	if (remote == NULL)
 		tt_task_reschedule(&thread->home.task);
@@ -217,13 +155,45 @@ route_make_room(struct tt_thread *thread, const struct tt_signal *sig)
 	if (limit->when_full == TT_DROP_OLDEST || !route_over(thread, 1) ||
 	    sig->batch->last)
 		return true;
-	thread->home.worker->outstanding++;
-	flow->frames_in += sig->batch->n;
-	flow->bytes_in += sig->batch->bytes;
+	tt_begin(thread->home.worker);
+	route_count_in(flow, sig->batch);
 	old = *sig;
 	tt_batch_ref(old.batch);
 	route_drop(thread, &old, TT_REASON_DROP_NEWEST);
 	return false;
+}
+
+/* On the worker of a thread that is spread.  One that closes reads no more. */
+static void
+route_arrive_in(void *subject, uint64_t value, void *more)
+{
+	struct tt_thread *thread = subject;
+	struct tt_flow *flow = &thread->worker->edges[thread->node->index].in;
+	struct tt_batch *batch = more;
+	bool handled = thread->state == TT_RUNNING;
+
+	tt_route_deliver(subject, value, more);
+	tt_end(thread->worker);
+	if (batch == NULL)
+		return;
+	if (handled)
+		route_count_out(flow, batch);
+	else
+		tt_count(&flow->dropped[thread->reason != TT_REASON_NONE ?
+		    (enum tt_reason)thread->reason : TT_REASON_TERMINATED],
+		    batch->n);
+	tt_batch_unref(batch);
+}
+
+static void
+route_cross_in(struct tt_thread *thread, struct tt_signal sig)
+{
+	if (sig.batch != NULL)
+		route_count_in(&route_edge(thread)->in, sig.batch);
+	tt_worker_send(thread->worker, (struct tt_message){
+	    .handle = route_arrive_in, .subject = thread,
+	    .value = (uint64_t)sig.type << 16 | sig.channel,
+	    .more = sig.batch != NULL ? tt_batch_ref(sig.batch) : NULL });
 }
 
 static void
@@ -231,18 +201,16 @@ route_put_in(struct tt_thread *thread, struct tt_signal sig)
 {
 	if (thread->home.ended)
 		return;
+	if (route_is_spread(thread)) {
+		route_cross_in(thread, sig);
+		return;
+	}
 	if ((thread->node->schema->flags & TT_KEEPS) != 0 &&
 	    !route_make_room(thread, &sig))
 		return;
 	route_put(thread, &thread->in, &route_edge(thread)->in, sig);
 	if ((thread->node->schema->flags & TT_KEEPS) != 0 || thread->home.rest != NULL)
 		route_check_limit(thread);
-}
-
-static void
-route_put_up(struct tt_thread *thread, struct tt_signal sig)
-{
-	route_put(thread, &thread->up, &route_edge(thread)->up, sig);
 }
 
 /* --- passing on ---------------------------------------------------------- */
@@ -254,10 +222,9 @@ route_miss(struct tt_worker *w, const struct tt_user *user, struct tt_batch *bat
 {
 	struct tt_flow *flow = &w->edges[user->node->index].in;
 
-	flow->frames_in += batch->n;
-	flow->bytes_in += batch->bytes;
-	flow->dropped[TT_REASON_TERMINATED] += batch->n;
-	route_answer_dropped(w, batch, route_owing(user->node, user->in));
+	route_count_in(flow, batch);
+	tt_count(&flow->dropped[TT_REASON_TERMINATED], batch->n);
+	tt_answer_missed(w, batch, user->node, user->in);
 }
 
 /* Sends BATCH, which is on channel C of SELF, to the channel's users there: the
@@ -307,37 +274,61 @@ tt_send_in(struct tt_thread *self, struct tt_batch *batch)
 }
 
 static void
-route_up_at_home(void *subject, uint64_t value, void *more)
+route_handle_up(struct tt_thread *child, const struct tt_signal *sig)
 {
-	struct tt_thread *self = subject;
-	struct tt_batch *batch = more;
-	unsigned up = (unsigned)value;
+	struct tt_thread *parent = child->parent;
 
-	if (!batch->sent) {
-		batch->sent = true;
-		batch->owed = self->node->up_owed[up];
-		if (batch->owed > 0)
-			self->home.worker->outstanding++;
-	}
-	route_put_up(self, (struct tt_signal){ .type = TT_DATA,
-	    .channel = (uint16_t)self->node->up_channel[up], .batch = batch });
+	if (parent->kind->child_signal_handler != NULL)
+		parent->kind->child_signal_handler(parent, child, sig);
+	else
+		tt_pass(parent, child, sig);
 }
 
+/* At home. */
 static void
-route_up_from_afar(void *subject, uint64_t value, void *more)
+route_arrive_up(void *subject, uint64_t channel, void *more)
 {
-	route_up_at_home(subject, value, more);
-	tt_batch_unref(more);
+	struct tt_thread *child = subject;
+	struct tt_batch *batch = more;
+
+	tt_count(&child->worker->arrived, (uint64_t)tt_batch_cost(batch));
+	route_handle_up(child, &(struct tt_signal){ .type = TT_DATA,
+	    .channel = (uint16_t)channel, .batch = batch });
+	route_count_out(&route_edge(child)->up, batch);
+	tt_batch_unref(batch);
+	tt_end(child->home.worker);
+}
+
+/* What is on its way is counted in by the worker that it comes from. */
+static void
+route_cross_up(struct tt_thread *self, unsigned channel, struct tt_batch *batch)
+{
+	struct tt_worker *w = self->worker;
+
+	route_count_in(&w->edges[self->node->index].up, batch);
+	tt_count(&w->sent, (uint64_t)tt_batch_cost(batch));
+	tt_worker_send(self->home.worker, (struct tt_message){
+	    .handle = route_arrive_up, .subject = self, .value = channel,
+	    .more = tt_batch_ref(batch) });
 }
 
 void
 tt_send_up(struct tt_thread *self, unsigned up, struct tt_batch *batch)
 {
+	unsigned channel = self->node->up_channel[up];
+
+	if (!batch->sent) {
+		batch->sent = true;
+		batch->owed = self->node->up_owed[up];
+		if (batch->owed > 0)
+			tt_begin(self->worker);
+	}
 	if (route_is_remote(self))
-		route_post(self->home.worker, route_up_from_afar, self, up,
-		    tt_batch_ref(batch));
+		route_cross_up(self, channel, batch);
 	else
-		route_up_at_home(self, up, batch);
+		route_put(self, &self->up, &route_edge(self)->up,
+		    (struct tt_signal){ .type = TT_DATA,
+		    .channel = (uint16_t)channel, .batch = batch });
 }
 
 void
@@ -348,7 +339,7 @@ tt_send_last(struct tt_thread *self, struct tt_origin *origin, enum tt_reason re
 	unsigned i;
 
 	origin->closed_at = tt_wall_now(self);
-	origin->close_reason = reason;
+	origin->close_reason = (uint8_t)reason;
 	for (i = 0; i < self->node->n_up; i++) {
 		last = tt_batch_create(origin, NULL, 0);
 		last->last = true;
@@ -392,25 +383,23 @@ route_done_one(struct tt_thread *thread)
 	uint64_t refused;
 
 	tt_queue_done(&thread->in, &sig);
-	w->outstanding--;
+	tt_end(w);
 	if (sig.batch == NULL)
 		return;
 	refused = e->refused_undone < sig.batch->n ? e->refused_undone :
 	    sig.batch->n;
 	e->refused_undone -= refused;
-	flow->frames_out += sig.batch->n - refused;
-	flow->bytes_out += sig.batch->bytes;
+	tt_count(&flow->frames_out, sig.batch->n - refused);
+	tt_count(&flow->bytes_out, sig.batch->bytes);
 	if (thread->home.remote != NULL)
 		thread->home.remote->inflight -= tt_batch_cost(sig.batch);
 	if (thread->node->durable)
-		route_answer(w, sig.batch, false);
+		tt_answer(w, sig.batch, false);
 	tt_batch_unref(sig.batch);
 }
 
-/* Signals that no kind answers for stand between those it does: done as soon as
- * they are the oldest. */
-static void
-route_done_control(struct tt_thread *thread)
+void
+tt_route_done_control(struct tt_thread *thread)
 {
 	const struct tt_queue *q = &thread->in;
 
@@ -428,7 +417,7 @@ route_done_at_home(void *subject, uint64_t n, void *more)
 		return;
 	while (n-- > 0) {
 		route_done_one(thread);
-		route_done_control(thread);
+		tt_route_done_control(thread);
 	}
 	route_check_limit(thread);
 	if (thread->home.remote == NULL && tt_queue_waiting(&thread->in) > 0)
@@ -439,26 +428,14 @@ void
 tt_done(struct tt_thread *self, unsigned n)
 {
 	if (route_is_remote(self))
-		route_post(self->home.worker, route_done_at_home, self, n, NULL);
+		tt_worker_post(self->home.worker, (struct tt_message){
+		    .handle = route_done_at_home, .subject = self, .value = n });
 	else
 		route_done_at_home(self, n, NULL);
 }
 
-/* What a blocking kind gets, on its own worker. */
-static void
-route_deliver_afar(void *subject, uint64_t value, void *more)
-{
-	struct tt_thread *thread = subject;
-	struct tt_signal sig = { .type = (uint8_t)(value >> 16),
-	    .channel = (uint16_t)value, .batch = more };
-
-	if (thread->state == TT_RUNNING || sig.type == TT_TERMINATE)
-		route_handle_in(thread, &sig);
-}
-
-/* A thread that has not entered is not given data; but it can be told to end. */
-static bool
-route_is_readable(const struct tt_thread *thread)
+bool
+tt_route_is_readable(const struct tt_thread *thread)
 {
 	const struct tt_signal *next = tt_queue_next(&thread->in);
 
@@ -488,7 +465,7 @@ route_run_in(struct tt_thread *thread)
 	unsigned budget = ROUTE_BUDGET;
 	struct tt_signal sig;
 
-	if (thread->home.remote != NULL || !route_is_readable(thread))
+	if (thread->home.remote != NULL || !tt_route_is_readable(thread))
 		return;
 	while (budget-- > 0) {
 		if (thread->state >= TT_CLOSING && (keeps ||
@@ -504,7 +481,7 @@ route_run_in(struct tt_thread *thread)
 		if (!keeps)
 			route_done_one(thread);
 		else
-			route_done_control(thread);
+			tt_route_done_control(thread);
 	}
 	if (thread->home.over && !keeps)
 		route_check_limit(thread);
@@ -512,18 +489,18 @@ route_run_in(struct tt_thread *thread)
 		tt_task_reschedule(&thread->home.task);
 }
 
-/* --- UP ------------------------------------------------------------------ */
-
-static void
-route_handle_up(struct tt_thread *child, const struct tt_signal *sig)
+void
+tt_route_deliver(void *subject, uint64_t value, void *more)
 {
-	struct tt_thread *parent = child->parent;
+	struct tt_thread *thread = subject;
+	struct tt_signal sig = { .type = (uint8_t)(value >> 16),
+	    .channel = (uint16_t)value, .batch = more };
 
-	if (parent->kind->child_signal_handler != NULL)
-		parent->kind->child_signal_handler(parent, child, sig);
-	else
-		tt_pass(parent, child, sig);
+	if (thread->state == TT_RUNNING || sig.type == TT_TERMINATE)
+		route_handle_in(thread, &sig);
 }
+
+/* --- UP ------------------------------------------------------------------ */
 
 static void
 route_run_up(struct tt_thread *child)
@@ -536,15 +513,14 @@ route_run_up(struct tt_thread *child)
 	while (budget-- > 0 && tt_queue_take(&child->up, &sig)) {
 		if (sig.type == TT_CLOSE) {
 			tt_queue_done(&child->up, &sig);
-			w->outstanding--;
+			tt_end(w);
 			tt_thread_child_closed(child, sig.reason);
 			return;
 		}
 		route_handle_up(child, &sig);
 		tt_queue_done(&child->up, &sig);
-		w->outstanding--;
-		flow->frames_out += sig.batch->n;
-		flow->bytes_out += sig.batch->bytes;
+		tt_end(w);
+		route_count_out(flow, sig.batch);
 		tt_batch_unref(sig.batch);
 	}
 	if (tt_queue_waiting(&child->up) > 0)
@@ -562,102 +538,6 @@ route_run(struct tt_task *task)
 	route_run_up(thread);
 }
 
-/* --- to kinds that block ------------------------------------------------- */
-
-static bool
-route_has_room(const struct tt_remote *remote)
-{
-	const struct tt_queue_limit *limit = &remote->thread->node->queue;
-	int64_t most = limit->bytes / 2 + 1;
-
-	if (most > ROUTE_INFLIGHT || limit->when_full == TT_BLOCK)
-		most = ROUTE_INFLIGHT;
-	return remote->inflight < most;
-}
-
-/* Takes and posts what there is room for. */
-static void
-route_forward(struct tt_remote *remote)
-{
-	struct tt_thread *thread = remote->thread;
-	struct tt_message messages[ROUTE_POSTED];
-	struct tt_signal sig;
-	size_t n;
-
-	do {
-		for (n = 0; n < ROUTE_POSTED && route_has_room(remote) &&
-		    tt_queue_take(&thread->in, &sig); n++) {
-			if (sig.batch != NULL)
-				remote->inflight += tt_batch_cost(sig.batch);
-			messages[n] = (struct tt_message){
-			    .handle = route_deliver_afar, .subject = thread,
-			    .value = (uint64_t)sig.type << 16 | sig.channel,
-			    .more = sig.batch };
-		}
-		tt_inbox_post_all(&thread->worker->inbox, messages, n);
-	} while (n == ROUTE_POSTED);
-	if (tt_queue_waiting(&thread->in) == 0)
-		remote->since = 0;
-	route_done_control(thread);
-}
-
-void
-tt_routes_forward(struct tt_worker *worker)
-{
-	struct tt_remote *r;
-	bool now;
-
-	for (r = worker->remotes; r != NULL; r = r->next) {
-		/* Only here: the phase is the main worker's, who has them all. */
-		now = worker->tree->phase != TT_READY;
-		if (r->since == 0 || !route_has_room(r) ||
-		    !route_is_readable(r->thread))
-			continue;
-		if (now || worker->now - r->since >= ROUTE_GATHER ||
-		    r->thread->in.bytes - r->inflight >= ROUTE_GATHERED)
-			route_forward(r);
-	}
-}
-
-int64_t
-tt_routes_due(const struct tt_worker *worker)
-{
-	const struct tt_remote *r;
-	int64_t due = INT64_MAX;
-
-	for (r = worker->remotes; r != NULL; r = r->next)
-		if (r->since != 0 && route_has_room(r) &&
-		    route_is_readable(r->thread) &&
-		    r->since + ROUTE_GATHER < due)
-			due = r->since + ROUTE_GATHER;
-	return due;
-}
-
-static void
-route_add_remote(struct tt_thread *thread)
-{
-	struct tt_remote *r = tt_xcalloc(1, sizeof *r);
-
-	r->thread = thread;
-	r->next = thread->home.worker->remotes;
-	thread->home.worker->remotes = r;
-	thread->home.remote = r;
-}
-
-static void
-route_remove_remote(struct tt_thread *thread)
-{
-	struct tt_remote **at = &thread->home.worker->remotes;
-
-	if (thread->home.remote == NULL)
-		return;
-	while (*at != thread->home.remote)
-		at = &(*at)->next;
-	*at = (*at)->next;
-	free(thread->home.remote);
-	thread->home.remote = NULL;
-}
-
 /* --- life ---------------------------------------------------------------- */
 
 void
@@ -668,8 +548,8 @@ tt_route_init(struct tt_thread *thread, struct tt_worker *home)
 	tt_queue_init(&thread->up);
 	tt_task_init(&thread->home.task, thread, route_run);
 	thread->home.task.worker = home;
-	if (route_is_remote(thread))
-		route_add_remote(thread);
+	if (thread->worker->blocking)
+		tt_remote_add(thread);
 }
 
 static void
@@ -696,11 +576,11 @@ route_empty_up(struct tt_thread *thread)
 
 	while (tt_queue_take(&thread->up, &sig)) {
 		tt_queue_done(&thread->up, &sig);
-		w->outstanding--;
+		tt_end(w);
 		if (sig.batch == NULL)
 			continue;
-		flow->dropped[TT_REASON_TERMINATED] += sig.batch->n;
-		route_answer_dropped(w, sig.batch, sig.batch->owed);
+		tt_count(&flow->dropped[TT_REASON_TERMINATED], sig.batch->n);
+		tt_answer_dropped(w, sig.batch);
 		tt_batch_unref(sig.batch);
 	}
 }
@@ -714,7 +594,7 @@ tt_route_finish(struct tt_thread *thread)
 	if ((thread->node->schema->flags & TT_KEEPS) != 0 || thread->home.over)
 		route_check_limit(thread);
 	tt_task_cancel(&thread->home.task);
-	route_remove_remote(thread);
+	tt_remote_remove(thread);
 }
 
 /* A TERMINATE was for the life that is over: the other signals change places with
@@ -729,7 +609,7 @@ route_forget_terminate(struct tt_thread *thread)
 		tt_queue_take(&thread->in, &sig);
 		tt_queue_done(&thread->in, &sig);
 		if (sig.type == TT_TERMINATE) {
-			thread->home.worker->outstanding--;
+			tt_end(thread->home.worker);
 			continue;
 		}
 		tt_queue_put(&thread->in, sig);
@@ -765,27 +645,36 @@ tt_route_open(struct tt_thread *thread)
 void
 tt_route_terminate(struct tt_thread *thread)
 {
-	if (!thread->home.ended)
-		route_put(thread, &thread->in, &route_edge(thread)->in,
-		    (struct tt_signal){ .type = TT_TERMINATE });
+	struct tt_signal sig = { .type = TT_TERMINATE };
+
+	if (thread->home.ended)
+		return;
+	if (route_is_spread(thread))
+		route_cross_in(thread, sig);
+	else
+		route_put(thread, &thread->in, &route_edge(thread)->in, sig);
 }
 
 static void
-route_close_at_home(void *subject, uint64_t reason, void *more)
+route_arrive_close(void *subject, uint64_t reason, void *more)
 {
 	struct tt_thread *thread = subject;
+	struct tt_worker *home = thread->home.worker;
 
 	(void)more;
-	route_put_up(thread, (struct tt_signal){ .type = TT_CLOSE,
-	    .reason = (uint8_t)reason });
+	tt_thread_child_closed(thread, (enum tt_reason)reason);
+	tt_end(home);
 }
 
 void
 tt_route_close(struct tt_thread *thread)
 {
 	if (route_is_remote(thread))
-		route_post(thread->home.worker, route_close_at_home, thread,
-		    thread->reason, NULL);
+		tt_worker_send(thread->home.worker, (struct tt_message){
+		    .handle = route_arrive_close, .subject = thread,
+		    .value = thread->reason });
 	else
-		route_close_at_home(thread, thread->reason, NULL);
+		route_put(thread, &thread->up, &route_edge(thread)->up,
+		    (struct tt_signal){ .type = TT_CLOSE,
+		    .reason = thread->reason });
 }

@@ -20,15 +20,22 @@ void tt_route_rest(struct tt_thread *thread);
 /* THREAD has entered: what stands in its queue IN is handled from now on. */
 void tt_route_open(struct tt_thread *thread);
 
-/* Hands over to the threads that block what was gathered for them long enough; and
- * when that is next the case, ns of the worker's clock, or INT64_MAX. */
-void tt_routes_forward(struct tt_worker *worker);
-int64_t tt_routes_due(const struct tt_worker *worker);
-
 /* Sends a TERMINATE to THREAD, behind its data; at home. */
 void tt_route_terminate(struct tt_thread *thread);
 
 /* Sends THREAD's CLOSE to its parent, behind its data; from its own worker. */
 void tt_route_close(struct tt_thread *thread);
+
+/* For remote.c.  True if THREAD's next signal may be handed to it: one that has not
+ * entered is not given data, but it can be told to end. */
+bool tt_route_is_readable(const struct tt_thread *thread);
+
+/* What a thread that blocks gets, SUBJECT, on its own worker: the message's value is
+ * the signal's type << 16 | channel, `more` its batch, which stays home's. */
+void tt_route_deliver(void *subject, uint64_t value, void *more);
+
+/* Signals that no kind answers for stand between those it does: done as soon as
+ * they are the oldest. */
+void tt_route_done_control(struct tt_thread *thread);
 
 #endif

@@ -37,39 +37,72 @@ struct stats {
 /* --- the sums --------------------------------------------------------------- */
 
 static void
-stats_add_reasons(uint64_t *sum, const uint64_t *counts)
+stats_add(_Atomic uint64_t *sum, const _Atomic uint64_t *counter)
 {
-	for (unsigned i = 0; i < TT_REASONS; i++)
-		sum[i] += counts[i];
+	tt_count(sum, atomic_load_explicit(counter, memory_order_acquire));
 }
 
 static void
-stats_add_flow(struct tt_flow *sum, const struct tt_flow *flow)
+stats_add_reasons(_Atomic uint64_t *sum, const _Atomic uint64_t *counts)
 {
-	sum->frames_in += flow->frames_in;
-	sum->frames_out += flow->frames_out;
-	sum->bytes_in += flow->bytes_in;
-	sum->bytes_out += flow->bytes_out;
+	for (unsigned i = 0; i < TT_REASONS; i++)
+		stats_add(&sum[i], &counts[i]);
+}
+
+static void
+stats_add_gone(struct tt_flow *sum, const struct tt_flow *flow)
+{
+	stats_add(&sum->frames_out, &flow->frames_out);
+	stats_add(&sum->bytes_out, &flow->bytes_out);
 	stats_add_reasons(sum->dropped, flow->dropped);
 }
 
-/* Adds the N arrays, each with an edge for every node, up into SUMS. */
 static void
-stats_sum(struct tt_edge *sums, unsigned n_nodes, const struct tt_edge *const *arrays,
-    size_t n)
+stats_add_come(struct tt_flow *sum, const struct tt_flow *flow)
 {
-	for (size_t i = 0; i < n; i++) {
-		for (unsigned node = 0; node < n_nodes; node++) {
-			const struct tt_edge *edge = &arrays[i][node];
-			struct tt_edge *sum = &sums[node];
+	stats_add(&sum->frames_in, &flow->frames_in);
+	stats_add(&sum->bytes_in, &flow->bytes_in);
+}
 
-			stats_add_flow(&sum->in, &edge->in);
-			stats_add_flow(&sum->up, &edge->up);
-			sum->resent += edge->resent;
-			stats_add_reasons(sum->refused, edge->refused);
-			stats_add_reasons(sum->closes, edge->closes);
-			sum->unfinished += edge->unfinished;
-			sum->restarts += edge->restarts;
+static void
+stats_add_rest(struct tt_edge *sum, const struct tt_edge *edge)
+{
+	stats_add(&sum->resent, &edge->resent);
+	stats_add_reasons(sum->refused, edge->refused);
+	stats_add_reasons(sum->closes, edge->closes);
+	stats_add(&sum->unfinished, &edge->unfinished);
+	stats_add(&sum->restarts, &edge->restarts);
+}
+
+/* Worker I of all, or NULL. */
+static const struct tt_worker *
+stats_worker(const struct tt_tree *tree, unsigned i)
+{
+	return i < tree->n_loops ? tree->workers[i] :
+	    tree->blocking[i - tree->n_loops];
+}
+
+/* Adds up what all workers have counted.  They go on: what has gone out of any is read
+ * before what came in, so that nothing is seen to have gone that had not come. */
+static void
+stats_sum(struct tt_edge *sums, const struct tt_tree *tree)
+{
+	unsigned n_nodes = tree->doc->n_nodes, n = tree->n_loops + n_nodes, i, k;
+	const struct tt_edge *edge;
+
+	for (i = 0; i < 2 * n; i++) {
+		if (stats_worker(tree, i % n) == NULL)
+			continue;
+		for (k = 0; k < n_nodes; k++) {
+			edge = &stats_worker(tree, i % n)->edges[k];
+			if (i < n) {
+				stats_add_gone(&sums[k].in, &edge->in);
+				stats_add_gone(&sums[k].up, &edge->up);
+				continue;
+			}
+			stats_add_come(&sums[k].in, &edge->in);
+			stats_add_come(&sums[k].up, &edge->up);
+			stats_add_rest(&sums[k], edge);
 		}
 	}
 }
@@ -212,15 +245,13 @@ stats_each_reason(const struct stats *stats, const char *name, size_t offset)
 static void
 stats_walk(const struct tt_tree *tree, struct stats_writer *writer)
 {
-	const struct tt_edge *const arrays[] = { tree->main->edges };
 	struct stats stats = {
 		.doc = tree->doc,
 		.sums = tt_xcalloc(tree->doc->n_nodes, sizeof stats.sums[0]),
 		.writer = writer,
 	};
 
-	stats_sum(stats.sums, stats.doc->n_nodes, arrays,
-	    sizeof arrays / sizeof arrays[0]);
+	stats_sum(stats.sums, tree);
 	stats_each_edge(&stats, stats_frames);
 	stats_each_edge(&stats, stats_frames_waiting);
 	stats_each_edge(&stats, stats_dropped);

@@ -107,7 +107,7 @@ status_add_phase(struct status_line *line, const struct tt_status *status, int64
 	default:
 		left = status->stopped_at + tree->doc->daemon.stop_timeout - now;
 		status_add(line, "stopping, %lld outstanding, ",
-		    (long long)tree->main->outstanding);
+		    (long long)tt_tree_outstanding(tree));
 		status_add_time(line, left > 0 ? left : 0);
 		status_add(line, " left");
 	}

@@ -7,50 +7,99 @@
  * nodes.  Whoever waits is taken from there when it may read, and reads at once, so
  * nobody loses a place; open nodes take turns.
  *
+ * Gates and memory are one for all workers, the lists are each worker's own.  A worker
+ * reads no further ahead of the main worker than TAP_CROSSING: what it sends would
+ * only wait there.  One that sleeps while its taps wait says so, and who frees what
+ * they wait for wakes it: each looks at the other's word behind its own.
+ *
+ * A frame that stays unfinished has a ticket, and each worker shows the oldest of its
+ * own: the oldest of all is the one whose ticket is not above any that is shown.
+ *
  * A read that brought less than it asked for has emptied the socket (epoll(7)), and
  * a second one to make sure would double the system calls of small frames.  There
  * is one case where it has not, and no event will say so: a reset that came with
  * the data.  So such a tap is unsure, and looked at once within a second. */
 #include "daemon/tap.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "config/node.h"
+#include "daemon/tree.h"
 #include "daemon/worker.h"
 
 #define TAP_STARVED 1000000000		/* ns that the oldest frame may bring nothing */
 #define TAP_UNSURE 1000000000		/* ns until unsure taps are looked at */
+#define TAP_CROSSING (256 << 10)		/* bytes on their way to the main worker */
 
 static int64_t
-tap_memory_used(const struct tt_tap *tap)
+tap_memory_used(const struct tt_worker *w)
 {
-	return atomic_load_explicit(&tap->origin->memory->used,
-	    memory_order_relaxed);
+	return atomic_load_explicit(&w->tree->memory.used, memory_order_relaxed);
+}
+
+/* True if no worker has an older frame that is unfinished than that of TICKET. */
+static bool
+tap_is_first(const struct tt_tree *tree, uint64_t ticket)
+{
+	unsigned i;
+
+	for (i = 0; i < tree->n_loops; i++)
+		if (atomic_load(&tree->workers[i]->oldest) < ticket)
+			return false;
+	return true;
+}
+
+static bool
+tap_is_oldest(const struct tt_tap *tap)
+{
+	const struct tt_worker *w = tap->thread->worker;
+
+	return w->unfinished == tap && tap_is_first(w->tree, tap->ticket);
+}
+
+/* Bytes that W has sent and the main worker has not yet taken. */
+static bool
+tap_may_cross(const struct tt_worker *w)
+{
+	return atomic_load_explicit(&w->sent, memory_order_relaxed) -
+	    atomic_load_explicit(&w->arrived, memory_order_relaxed) < TAP_CROSSING;
+}
+
+/* There is room for what any tap may read. */
+static bool
+tap_has_room(const struct tt_worker *w)
+{
+	const struct tt_memory *m = &w->tree->memory;
+
+	return tap_memory_used(w) < m->limit - m->reserve;
+}
+
+/* The reserve is for the oldest unfinished frame.  Where nothing but such frames is
+ * left, its end is the only way on: what the others' last reads have taken of the
+ * reserve must not stop it. */
+static bool
+tap_has_reserve(const struct tt_worker *w)
+{
+	return tap_memory_used(w) < w->tree->memory.limit ||
+	    tt_tree_outstanding(w->tree) == 0;
 }
 
 static bool
 tap_has_memory(const struct tt_tap *tap)
 {
-	const struct tt_memory *m = tap->origin->memory;
+	const struct tt_worker *w = tap->thread->worker;
 
-	if (tap_memory_used(tap) < m->limit - m->reserve)
-		return true;
-	/* The reserve is for the oldest unfinished frame.  Where nothing but such
-	 * frames is left, its end is the only way on: what the others' last reads
-	 * have taken of the reserve must not stop it. */
-	return tap->thread->worker->unfinished == tap &&
-	    (tap_memory_used(tap) < m->limit ||
-	    tap->thread->worker->outstanding == 0);
+	return tap_has_room(w) || (tap_is_oldest(tap) && tap_has_reserve(w));
 }
 
 static bool
 tap_has_window(const struct tt_tap *tap)
 {
-	return atomic_load_explicit(&tap->origin->held, memory_order_relaxed) <
-	    tap->window;
+	return atomic_load(&tap->origin->held) < tap->window;
 }
 
 static struct tt_edge *
@@ -59,11 +108,24 @@ tap_edge(const struct tt_tap *tap)
 	return &tap->thread->worker->edges[tap->thread->node->index];
 }
 
+static int64_t
+tap_gate_clock(const struct tt_tap *tap)
+{
+	const struct tt_thread *t = tap->thread;
+
+	return atomic_load(&t->worker->tree->gates[t->node->index].clock);
+}
+
+static bool
+tap_gate_is_open(const struct tt_tap *tap)
+{
+	return tap_gate_clock(tap) >= 0;
+}
+
 bool
 tt_tap_is_open(const struct tt_tap *tap)
 {
-	return tap_edge(tap)->shuts == 0 && tap_has_window(tap) &&
-	    tap_has_memory(tap);
+	return tap_gate_is_open(tap) && tap_has_window(tap) && tap_has_memory(tap);
 }
 
 /* --- waiting ------------------------------------------------------------- */
@@ -103,10 +165,9 @@ tap_unlink(struct tt_tap *tap)
 static int64_t
 tap_shut_time(const struct tt_tap *tap)
 {
-	const struct tt_edge *e = tap_edge(tap);
+	int64_t clock = tap_gate_clock(tap);
 
-	return e->shut_time +
-	    (e->shuts > 0 ? tap->thread->worker->now - e->shut_since : 0);
+	return clock >= 0 ? clock : clock + tap->thread->worker->now;
 }
 
 /* A tap's own waiting is measured by a clock that stands while the gate is shut,
@@ -127,9 +188,10 @@ tap_wait_begins(struct tt_tap *tap)
 static void
 tap_wait_ends(struct tt_tap *tap)
 {
-	tap->at_window = false;
-	if (tap->waits_since != 0)
-		tap->waited += tap_open_clock(tap) - tap->waits_since;
+	if (tap->waits_since == 0)
+		return;
+	atomic_store(&tap->origin->at_window, false);
+	tap->waited += tap_open_clock(tap) - tap->waits_since;
 	tap->waits_since = 0;
 }
 
@@ -150,7 +212,8 @@ tap_first_open(struct tt_worker *w)
 {
 	struct tt_edge *e;
 
-	while ((e = w->open) != NULL && (e->shuts > 0 || e->waiting == NULL)) {
+	while ((e = w->open) != NULL && (e->waiting == NULL ||
+	    !tap_gate_is_open(e->waiting))) {
 		e->is_open = false;
 		w->open = e->next_open;
 		if (w->open == NULL)
@@ -165,8 +228,10 @@ tap_read(struct tt_tap *tap)
 {
 	if (!tap_has_window(tap)) {
 		tap_wait_begins(tap);
-		tap->at_window = true;
-		return;
+		atomic_store(&tap->origin->at_window, true);
+		/* Who frees looks behind that: or it was just before. */
+		if (!tap_has_window(tap))
+			return;
 	}
 	tap_wait_ends(tap);
 	if (tap->fd < 0)
@@ -185,13 +250,14 @@ tap_run(struct tt_task *task)
 
 	if (!tap->started || !tap->ready)
 		return;
-	if (e->shuts > 0 || e->waiting != NULL) {
+	if (!tap_gate_is_open(tap) || e->waiting != NULL) {
 		tap_wait_begins(tap);
 		tap_append(tap, &e->waiting_end);
-		if (e->shuts == 0)
+		/* It may have opened just now, and its message have been here. */
+		if (tap_gate_is_open(tap))
 			tap_list_open(w, e);
-	} else if (!tap_has_memory(tap) ||
-	    (w->waiting != NULL && w->unfinished != tap)) {
+	} else if (!tap_may_cross(w) || !tap_has_memory(tap) ||
+	    (w->waiting != NULL && !tap_is_oldest(tap))) {
 		tap_wait_begins(tap);
 		tap_append(tap, &w->waiting_end);
 	} else {
@@ -207,11 +273,13 @@ tap_next(struct tt_worker *w)
 	struct tt_tap *tap = w->unfinished;
 	struct tt_edge *e;
 
+	if (!tap_may_cross(w))
+		return NULL;
 	if (tap != NULL && tap->prev != NULL && !tap->unsure &&
-	    tap_edge(tap)->shuts == 0 && tap_has_memory(tap))
+	    tap_gate_is_open(tap) && tap_is_oldest(tap) && tap_has_memory(tap))
 		return tap;
 	while ((tap = w->waiting) != NULL) {
-		if (tap_edge(tap)->shuts == 0)
+		if (tap_gate_is_open(tap))
 			return tap_has_memory(tap) ? tap : NULL;
 		tap_unlink(tap);
 		tap_append(tap, &tap_edge(tap)->waiting_end);
@@ -248,7 +316,8 @@ tt_taps_read_one(struct tt_worker *w)
 static void
 tap_schedule(struct tt_tap *tap)
 {
-	if (tap->started && tap->ready && tap->prev == NULL && !tap->at_window)
+	if (tap->started && tap->ready && tap->prev == NULL &&
+	    !atomic_load(&tap->origin->at_window))
 		tt_task_reschedule_tap(&tap->task);
 }
 
@@ -318,6 +387,7 @@ tt_tap_start(struct tt_tap *tap)
 		return -1;
 	tap->started = true;
 	tap->origin->tap = tap;
+	tap->origin->worker = tap->thread->worker;
 	return 0;
 }
 
@@ -326,6 +396,14 @@ tt_tap_ready(struct tt_tap *tap)
 {
 	tap->ready = true;
 	tap_schedule(tap);
+}
+
+/* The oldest of W, for all to see. */
+static void
+tap_show_oldest(struct tt_worker *w)
+{
+	atomic_store(&w->oldest, w->unfinished != NULL ? w->unfinished->ticket :
+	    UINT64_MAX);
 }
 
 static void
@@ -339,6 +417,7 @@ tap_not_unfinished(struct tt_tap *tap)
 	else
 		w->unfinished_end = tap->prev_unfinished;
 	tap->unfinished = 0;
+	tap_show_oldest(w);
 	if (w->starved.thread == tap->thread)
 		tt_timer_stop(&w->starved);
 }
@@ -406,10 +485,14 @@ tt_tap_set_unfinished(struct tt_tap *tap, bool unfinished)
 	}
 	if (tap->unfinished++ > 0)
 		return;
+	tap->ticket = atomic_fetch_add_explicit(&w->tree->memory.tickets, 1,
+	    memory_order_relaxed);
 	tap->next_unfinished = NULL;
 	tap->prev_unfinished = w->unfinished_end;
 	*w->unfinished_end = tap;
 	w->unfinished_end = &tap->next_unfinished;
+	if (w->unfinished == tap)
+		tap_show_oldest(w);
 }
 
 int64_t
@@ -422,54 +505,192 @@ tt_tap_closed_time(const struct tt_tap *tap)
 	return ns;
 }
 
-void
-tt_tap_held_fell(struct tt_tap *tap)
+/* On its worker. */
+static void
+tap_window_opens(void *subject, uint64_t value, void *more)
 {
-	if (tap->at_window && tap_has_window(tap)) {
-		tap->at_window = false;
-		tap_schedule(tap);
-	}
+	struct tt_origin *origin = subject;
+
+	(void)value, (void)more;
+	if (origin->tap != NULL)
+		tap_schedule(origin->tap);
+	tt_origin_unref(origin);
+}
+
+void
+tt_tap_held_fell(struct tt_origin *origin)
+{
+	/* Whether it fell far enough is for the tap to see, which waits again if not. */
+	if (!atomic_exchange(&origin->at_window, false))
+		return;
+	tt_origin_ref(origin);
+	if (origin->worker == tt_worker_here())
+		tap_window_opens(origin, 0, NULL);
+	else
+		tt_worker_post(origin->worker, (struct tt_message){
+		    .handle = tap_window_opens, .subject = origin });
 }
 
 /* --- gates --------------------------------------------------------------- */
 
-void
-tt_gate_shut(struct tt_worker *worker, const struct tt_node *node)
+static void
+tap_gate_opened(void *subject, uint64_t index, void *more)
 {
-	struct tt_edge *e = &worker->edges[node->index];
+	struct tt_worker *w = subject;
+	struct tt_edge *e = &w->edges[index];
 
-	if (e->shuts++ == 0)
-		e->shut_since = worker->now;
+	(void)more;
+	if (e->waiting != NULL && tap_gate_is_open(e->waiting))
+		tap_list_open(w, e);
 }
 
 void
-tt_gate_open(struct tt_worker *worker, const struct tt_node *node)
+tt_gate_shut(struct tt_worker *main, const struct tt_node *node)
 {
-	struct tt_edge *e = &worker->edges[node->index];
+	struct tt_gate *g = &main->tree->gates[node->index];
 
-	if (--e->shuts > 0)
+	assert(main == main->tree->main);
+	if (g->shuts++ == 0)
+		atomic_store(&g->clock, atomic_load(&g->clock) - main->now);
+}
+
+void
+tt_gate_open(struct tt_worker *main, const struct tt_node *node)
+{
+	struct tt_tree *tree = main->tree;
+	struct tt_gate *g = &tree->gates[node->index];
+	unsigned i;
+
+	if (--g->shuts > 0)
 		return;
-	e->shut_time += worker->now - e->shut_since;
-	if (e->waiting != NULL)
-		tap_list_open(worker, e);
+	atomic_store(&g->clock, atomic_load(&g->clock) + main->now);
+	tap_gate_opened(main, node->index, NULL);
+	for (i = 1; i < tree->n_loops; i++)
+		tt_worker_post(tree->workers[i], (struct tt_message){
+		    .handle = tap_gate_opened, .subject = tree->workers[i],
+		    .value = node->index });
+}
+
+/* --- room ---------------------------------------------------------------- */
+
+static bool
+tap_some_wait(struct tt_worker *w)
+{
+	return w->waiting != NULL || tap_first_open(w) != NULL;
+}
+
+static void
+tap_nothing(void *subject, uint64_t value, void *more)
+{
+	(void)subject, (void)value, (void)more;
+}
+
+static void
+tap_wake(struct tt_worker *w)
+{
+	tt_inbox_post(&w->inbox, (struct tt_message){ .handle = tap_nothing });
+}
+
+/* The worker of the oldest unfinished frame is to watch it, while others wait. */
+static void
+tap_wake_oldest(struct tt_worker *w)
+{
+	struct tt_tree *tree = w->tree;
+	struct tt_worker *oldest = w;
+	uint64_t ticket = UINT64_MAX, other;
+	unsigned i;
+
+	for (i = 0; i < tree->n_loops; i++) {
+		other = atomic_load(&tree->workers[i]->oldest);
+		if (other < ticket) {
+			ticket = other;
+			oldest = tree->workers[i];
+		}
+	}
+	if (oldest != w)
+		tap_wake(oldest);
+}
+
+bool
+tt_taps_sleep(struct tt_worker *w)
+{
+	if (w->tree->n_loops == 1 || !tap_some_wait(w))
+		return true;
+	atomic_fetch_add(&w->tree->memory.thirsty, 1);
+	atomic_store(&w->thirsty, true);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (tt_taps_may_read(w)) {
+		tt_taps_awake(w);
+		return false;
+	}
+	tap_wake_oldest(w);
+	return true;
+}
+
+void
+tt_taps_awake(struct tt_worker *w)
+{
+	if (atomic_load_explicit(&w->thirsty, memory_order_relaxed) &&
+	    atomic_exchange(&w->thirsty, false))
+		atomic_fetch_sub(&w->tree->memory.thirsty, 1);
+}
+
+void
+tt_taps_wake_others(struct tt_worker *w)
+{
+	struct tt_tree *tree = w->tree;
+	struct tt_worker *other;
+	unsigned i;
+
+	if (tree->n_loops == 1)
+		return;
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load(&tree->memory.thirsty) == 0)
+		return;
+	for (i = 0; i < tree->n_loops; i++) {
+		other = tree->workers[i];
+		if (!atomic_load(&other->thirsty) || !tap_may_cross(other) ||
+		    (!tap_has_room(other) && !(tap_has_reserve(other) &&
+		    tap_is_first(tree, atomic_load(&other->oldest)))))
+			continue;
+		tt_taps_awake(other);
+		tap_wake(other);
+	}
+}
+
+/* --- starved ------------------------------------------------------------- */
+
+/* How often the worker's oldest tap was closed, and what moved anywhere: if neither
+ * grows it had its time. */
+static void
+tap_starve_from(struct tt_worker *w, const struct tt_tap *tap)
+{
+	w->starved.thread = tap->thread;
+	w->starved_closed = tap_shut_time(tap);
+	w->starved_begun = tt_tree_begun(w->tree);
+	tt_timer_start(&w->starved, TAP_STARVED);
+}
+
+/* It is in everybody's way: others wait, and it has nothing to read. */
+static bool
+tap_is_in_the_way(struct tt_worker *w, const struct tt_tap *tap)
+{
+	return tap != NULL && !tap->ready && tap_is_oldest(tap) &&
+	    (tap_some_wait(w) || atomic_load(&w->tree->memory.thirsty) > 0);
 }
 
 /* The memory is full of unfinished frames, nothing in a queue will make room, and
- * the oldest of them brings nothing: it is in everybody's way. */
+ * the oldest of them brings nothing. */
 void
 tt_taps_watch_starved(struct tt_worker *w)
 {
 	struct tt_tap *oldest = w->unfinished;
-	bool starved = (w->waiting != NULL || tap_first_open(w) != NULL) && oldest != NULL && !oldest->ready &&
-	    w->outstanding == 0 && tap_edge(oldest)->shuts == 0;
 
-	if (!starved)
+	if (!tap_is_in_the_way(w, oldest) || !tap_gate_is_open(oldest))
 		tt_timer_stop(&w->starved);
 	else if (!tt_timer_is_on(&w->starved) || w->starved.thread !=
-	    oldest->thread) {
-		w->starved.thread = oldest->thread;
-		tt_timer_start(&w->starved, TAP_STARVED);
-	}
+	    oldest->thread)
+		tap_starve_from(w, oldest);
 }
 
 /* Timers come before events: when we stood still ourselves, it may have brought
@@ -477,10 +698,15 @@ tt_taps_watch_starved(struct tt_worker *w)
 void
 tt_tap_starved(struct tt_timer *timer)
 {
-	const struct tt_tap *oldest = timer->thread->worker->unfinished;
+	struct tt_worker *w = timer->thread->worker;
+	const struct tt_tap *oldest = w->unfinished;
 	char c;
 
-	if (tap_edge(oldest)->shuts == 0 && !oldest->ready &&
-	    recv(oldest->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+	if (!tap_is_in_the_way(w, oldest) || oldest->thread != timer->thread)
+		return;
+	if (tt_tree_outstanding(w->tree) > 0 || tt_tree_begun(w->tree) !=
+	    w->starved_begun || tap_shut_time(oldest) != w->starved_closed)
+		tap_starve_from(w, oldest);
+	else if (recv(oldest->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
 		tt_close(timer->thread, TT_REASON_MEMORY);
 }

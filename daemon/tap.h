@@ -21,6 +21,7 @@ struct tt_tap {
 	struct tt_origin *origin;
 	struct tt_tap *next, **prev;	/* among the waiting; prev NULL: does not wait */
 	struct tt_tap *next_unfinished, **prev_unfinished;
+	uint64_t ticket;		/* among all that are unfinished, the oldest first */
 	void (*readable)(struct tt_tap *tap);
 	int64_t window;			/* bytes that its origin may hold */
 	int64_t waited;			/* ns that it waited while its node's gate was */
@@ -33,7 +34,6 @@ struct tt_tap {
 	bool packets;			/* each read ends with a packet */
 	bool closed;			/* the device has sent its last: read to the end */
 	bool unsure;			/* among the worker's unsure, not the waiting */
-	bool at_window;			/* waits for `held` to fall below the window */
 };
 
 /* Prepares a tap on FD, a nonblocking stream, which stays the caller's (for one
@@ -74,12 +74,14 @@ void tt_tap_set_unfinished(struct tt_tap *tap, bool unfinished);
  * the device stand still. */
 int64_t tt_tap_closed_time(const struct tt_tap *tap);
 
-/* For batch.c: what TAP's origin holds has fallen. */
-void tt_tap_held_fell(struct tt_tap *tap);
+/* For batch.c: what ORIGIN holds has fallen, and its tap waits for that.  From any
+ * OS thread. */
+void tt_tap_held_fell(struct tt_origin *origin);
 
-/* The gate of NODE's taps: shut as often as it is to be opened. */
-void tt_gate_shut(struct tt_worker *worker, const struct tt_node *node);
-void tt_gate_open(struct tt_worker *worker, const struct tt_node *node);
+/* The gate of NODE's taps on all workers: shut as often as it is to be opened.  On the
+ * MAIN worker. */
+void tt_gate_shut(struct tt_worker *main, const struct tt_node *node);
+void tt_gate_open(struct tt_worker *main, const struct tt_node *node);
 
 /* Lets the next tap read of those that have waited and may; false: there is none.
  * And says whether there is one. */
@@ -88,5 +90,13 @@ bool tt_taps_may_read(struct tt_worker *worker);
 
 /* Watches whether the oldest unfinished frame is in everybody's way. */
 void tt_taps_watch_starved(struct tt_worker *worker);
+
+/* WORKER is about to sleep.  False: it must not, its taps may read.  True: whoever makes
+ * room for those that wait wakes it.  And it does so no longer. */
+bool tt_taps_sleep(struct tt_worker *worker);
+void tt_taps_awake(struct tt_worker *worker);
+
+/* Wakes those that sleep for want of room that is there now. */
+void tt_taps_wake_others(struct tt_worker *worker);
 
 #endif

@@ -7,6 +7,7 @@
 #include "config/schema.h"
 #include "daemon/batch.h"
 #include "daemon/fault.h"
+#include "daemon/flood.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
 #include "daemon/resolve.h"

@@ -34,18 +34,26 @@
 static void thread_start_children(struct tt_thread *thread);
 static void thread_bury(struct tt_thread *child);
 
+/* It lives on another worker than its parent: one that blocks, or one on demand that is
+ * spread, with all beneath it. */
 static bool
 thread_is_remote(const struct tt_thread *thread)
 {
 	return thread->worker != thread->home.worker;
 }
 
+static bool
+thread_blocks(const struct tt_thread *thread)
+{
+	return thread->worker->blocking;
+}
+
 static void
 thread_post(struct tt_worker *worker, struct tt_thread *thread,
-    void (*handle)(void *subject, uint64_t value, void *more), void *more)
+    void (*handle)(void *subject, uint64_t value, void *more))
 {
-	tt_inbox_post(&worker->inbox, (struct tt_message){ .handle = handle,
-	    .subject = thread, .more = more });
+	tt_worker_post(worker, (struct tt_message){ .handle = handle,
+	    .subject = thread });
 }
 
 static bool
@@ -96,14 +104,16 @@ tt_find_child(struct tt_thread *self, const char *key, uint32_t id)
 
 /* --- entering ------------------------------------------------------------ */
 
-/* THREAD and all beneath it have entered. */
+/* THREAD and all beneath it have entered.  Nobody waits for one on demand. */
 static void
 thread_is_up(struct tt_thread *thread)
 {
 	struct tt_thread *parent = thread->parent;
 
-	thread->home.worker->edges[thread->node->index].been_up = true;
 	tt_route_open(thread);
+	if (thread_is_on_demand(thread))
+		return;
+	thread->home.worker->edges[thread->node->index].been_up = true;
 	if (parent == NULL) {
 		tt_tree_entered(thread->worker->tree);
 	} else if (parent->awaited == thread) {
@@ -125,8 +135,7 @@ thread_take_shell(struct tt_thread *thread, const struct tt_node *node)
 	return shell;
 }
 
-/* Starts children until one enters later; then it goes on from there.  Only at
- * home: a kind that blocks has no children. */
+/* Starts children until one enters later; then it goes on from there. */
 static void
 thread_start_children(struct tt_thread *thread)
 {
@@ -178,7 +187,7 @@ thread_entered_at_home(void *subject, uint64_t value, void *more)
 	(void)value;
 	(void)more;
 	tt_rest_up(thread);
-	if (thread_is_remote(thread)) {
+	if (thread_blocks(thread)) {
 		thread_is_up(thread);
 		return;
 	}
@@ -199,8 +208,8 @@ tt_entered(struct tt_thread *self, const struct tt_error *err)
 	self->state = TT_RUNNING;
 	if (self->draining && self->kind->drain != NULL)
 		self->kind->drain(self);	/* it was too early for that */
-	if (thread_is_remote(self))
-		thread_post(self->home.worker, self, thread_entered_at_home, NULL);
+	if (thread_blocks(self))
+		thread_post(self->home.worker, self, thread_entered_at_home);
 	else
 		thread_entered_at_home(self, 0, NULL);
 }
@@ -292,6 +301,7 @@ thread_unstep(struct tt_thread *thread)
 		at = &(*at)->next_step;
 	*at = thread->next_step;
 	thread->stepping = false;
+	tt_end(thread->worker);
 }
 
 /* An attempt that failed leaves nothing behind, even where it had asked for its
@@ -306,6 +316,7 @@ thread_undo(struct tt_thread *thread)
 	thread_unstep(thread);
 	thread_unlink(thread);
 	tt_route_finish(thread);
+	tt_tree_leave(thread->node, thread->worker, thread->home.worker);
 	thread_free_later(thread);
 }
 
@@ -316,7 +327,7 @@ tt_thread_create(struct tt_thread *parent, const struct tt_node *node,
 {
 	struct tt_tree *tree = worker->tree;
 	const struct tt_kind *kind = tree->node_kinds[node->index];
-	struct tt_worker *own = tree->blocking[node->index];
+	struct tt_worker *own = tt_tree_place(tree, node, worker);
 	struct tt_thread *t = tt_slab_alloc(kind->size);
 
 	t->kind = kind;
@@ -324,7 +335,7 @@ tt_thread_create(struct tt_thread *parent, const struct tt_node *node,
 	t->parent = parent;
 	t->config = node->config;
 	t->children_end = &t->children;
-	t->worker = own != NULL ? own : worker;
+	t->worker = own;
 	t->draining = parent != NULL && parent->draining;
 	tt_route_init(t, worker);
 	if (thread_is_on_demand(t))
@@ -337,8 +348,8 @@ tt_thread_create(struct tt_thread *parent, const struct tt_node *node,
 		prepare(t, arg);
 	if (parent != NULL && parent->kind->child_entering != NULL)
 		parent->kind->child_entering(parent, t);
-	if (own != NULL) {
-		thread_post(own, t, thread_enter_afar, NULL);
+	if (own != worker) {
+		thread_post(own, t, thread_enter_afar);
 		return t;
 	}
 	if (thread_enter(t, err) == 0)
@@ -374,6 +385,7 @@ thread_step_later(struct tt_thread *thread)
 	thread->stepping = true;
 	thread->next_step = thread->worker->steps;
 	thread->worker->steps = thread;
+	tt_begin(thread->worker);
 }
 
 void
@@ -446,15 +458,16 @@ thread_leave(struct tt_thread *child)
 	tt_rest_forget(child);
 	thread_unlink(child);
 	tt_route_finish(child);
+	tt_tree_leave(child->node, child->worker, child->home.worker);
 }
 
-/* A blocking thread's worker may still hold messages for it: it frees it behind
+/* Another worker may still hold messages for one that lived there: it frees it behind
  * them. */
 static void
 thread_free(struct tt_thread *child)
 {
 	if (thread_is_remote(child))
-		thread_post(child->worker, child, thread_free_afar, NULL);
+		thread_post(child->worker, child, thread_free_afar);
 	else
 		thread_free_later(child);
 }
@@ -492,10 +505,31 @@ tt_thread_was_terminated(struct tt_thread *thread)
 static void
 thread_wait_in_vain(struct tt_thread *thread)
 {
-	if (thread_is_on_demand(thread) && thread->state == TT_CLOSING &&
-	    thread->closing_asked && thread->parent->state >= TT_CLOSING &&
-	    thread->parent->reason == TT_REASON_FAILED && thread->kind->in_vain != NULL)
+	if (thread->orphaned && thread->state == TT_CLOSING && thread->closing_asked &&
+	    thread->kind->in_vain != NULL)
 		thread->kind->in_vain(thread, 1);
+}
+
+static void
+thread_is_orphaned(void *subject, uint64_t value, void *more)
+{
+	struct tt_thread *thread = subject;
+
+	(void)value;
+	(void)more;
+	thread->orphaned = true;
+	thread_wait_in_vain(thread);
+}
+
+static void
+thread_tell_orphan(struct tt_thread *child)
+{
+	if (!thread_is_on_demand(child))
+		return;
+	if (thread_is_remote(child))
+		thread_post(child->worker, child, thread_is_orphaned);
+	else
+		thread_is_orphaned(child, 0, NULL);
 }
 
 /* Terminates the children of the next stage that has any.  Returns false when
@@ -517,7 +551,8 @@ thread_next_stage(struct tt_thread *thread)
 			if (child->node != node || (child->home.resting && again))
 				continue;
 			thread->staged += !child->home.resting;
-			thread_wait_in_vain(child);
+			if (thread->reason == TT_REASON_FAILED)
+				thread_tell_orphan(child);
 			tt_terminate(child);
 		}
 		if (thread->staged > 0)
@@ -593,6 +628,7 @@ tt_threads_step(struct tt_worker *worker)
 		worker->steps = thread->next_step;
 		thread->stepping = false;
 		thread_step(thread);
+		tt_end(worker);
 	}
 }
 
@@ -649,42 +685,41 @@ tt_thread_child_closed(struct tt_thread *child, enum tt_reason reason)
 
 /* --- the daemon stops ---------------------------------------------------- */
 
+/* On its own worker. */
 static void
-thread_drain_own(void *subject, uint64_t value, void *more)
+thread_drain(void *subject, uint64_t value, void *more)
 {
-	struct tt_thread *thread = subject;
+	struct tt_thread *thread = subject, *child;
 
 	(void)value;
 	(void)more;
 	thread->draining = true;
 	if (thread->kind->drain != NULL && thread->state == TT_RUNNING)
 		thread->kind->drain(thread);
+	for (child = thread->children; child != NULL; child = child->next)
+		tt_thread_drain(child);
 }
 
 void
 tt_thread_drain(struct tt_thread *thread)
 {
-	struct tt_thread *child;
-
-	if (thread->home.resting) {
+	if (thread->home.resting)
 		tt_rest_drain(thread);
-		return;
-	}
-	if (thread_is_remote(thread))
-		thread_post(thread->worker, thread, thread_drain_own, NULL);
+	else if (thread_is_remote(thread))
+		thread_post(thread->worker, thread, thread_drain);
 	else
-		thread_drain_own(thread, 0, NULL);
-	for (child = thread->children; child != NULL; child = child->next)
-		tt_thread_drain(child);
+		thread_drain(thread, 0, NULL);
 }
 
 static void
-thread_hurry_own(void *subject, uint64_t value, void *more)
+thread_hurry(void *subject, uint64_t value, void *more)
 {
-	struct tt_thread *thread = subject;
+	struct tt_thread *thread = subject, *child;
 
 	(void)value;
 	(void)more;
+	for (child = thread->children; child != NULL; child = child->next)
+		tt_thread_hurry(child);
 	if (thread->state < TT_CLOSING)
 		tt_close(thread, TT_REASON_STOP);
 	else if (thread->state == TT_CLOSING && thread->closing_asked &&
@@ -695,12 +730,8 @@ thread_hurry_own(void *subject, uint64_t value, void *more)
 void
 tt_thread_hurry(struct tt_thread *thread)
 {
-	struct tt_thread *child;
-
-	for (child = thread->children; child != NULL; child = child->next)
-		tt_thread_hurry(child);
 	if (!thread_is_remote(thread))
-		thread_hurry_own(thread, 0, NULL);
+		thread_hurry(thread, 0, NULL);
 	else if (!thread->home.ended && !thread->home.resting)
-		thread_post(thread->worker, thread, thread_hurry_own, NULL);
+		thread_post(thread->worker, thread, thread_hurry);
 }

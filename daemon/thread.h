@@ -116,6 +116,7 @@ struct tt_thread {
 	bool stepping;			/* has a step to do */
 	bool closing_asked;		/* its kind's closing() was called */
 	bool entered;			/* its kind's enter() is over, and went well */
+	bool orphaned;			/* on demand, and its parent has failed */
 	uint16_t stage;			/* of node->flow: children that enter or end */
 	uint32_t staged;		/* children of that stage that still live */
 	struct tt_thread *awaited;	/* the child that is to come up before the next */

@@ -3,11 +3,12 @@
  *      starting --all entered--> ready --stop--> draining --nothing outstanding-->
  *      taking down --root gone--> ended
  *
- * The gates of all taps are shut while starting, and stay shut from the drain on:
- * a connection reads what is there once, by itself. */
+ * The gates of all taps are shut while starting, and again as soon as each connection
+ * has read, once and by itself, what was there when the drain began. */
 #include "daemon/tree.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -40,6 +41,41 @@ tree_find_kinds(struct tt_tree *tree)
 	}
 }
 
+/* The main one is for the calling OS thread. */
+static int
+tree_make_loops(struct tt_tree *tree, struct tt_error *err)
+{
+	unsigned n = tt_document_workers(tree->doc);
+	struct tt_worker *w;
+
+	tree->workers = tt_xcalloc(n, sizeof tree->workers[0]);
+	while (tree->n_loops < n) {
+		w = tt_worker_create(tree, tree->doc->n_nodes, err);
+		if (w == NULL)
+			return -1;
+		w->index = tree->n_loops;
+		if (n > 1)
+			w->outboxes = tt_xcalloc(n, sizeof w->outboxes[0]);
+		tree->workers[tree->n_loops++] = w;
+	}
+	tree->main = tree->workers[0];
+	return 0;
+}
+
+static int
+tree_start_loops(struct tt_tree *tree, struct tt_error *err)
+{
+	char name[32];
+	unsigned i;
+
+	for (i = 1; i < tree->n_loops; i++) {
+		snprintf(name, sizeof name, "worker %u", i);
+		if (tt_worker_start(tree->workers[i], name, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 tree_start_workers(struct tt_tree *tree, struct tt_error *err)
 {
@@ -54,6 +90,7 @@ tree_start_workers(struct tt_tree *tree, struct tt_error *err)
 		if (w == NULL)
 			return -1;
 		tree->blocking[i] = w;
+		w->blocking = true;
 		if (tt_worker_start(w, doc->nodes[i]->schema->name, err) != 0)
 			return -1;
 	}
@@ -81,14 +118,17 @@ tt_tree_create(const struct tt_document *doc, const struct tt_kind *const *kinds
 	tree->kinds = kinds;
 	tree->memory.limit = doc->daemon.memory;
 	tree->memory.reserve = doc->frame_max + TT_READ_SIZE;
+	tt_memory_init(&tree->memory, tt_document_workers(doc) > 1);
+	tree->gates = tt_xcalloc(doc->n_nodes, sizeof tree->gates[0]);
 	tree->node_kinds = tt_xcalloc(doc->n_nodes, sizeof tree->node_kinds[0]);
 	tree->blocking = tt_xcalloc(doc->n_nodes, sizeof tree->blocking[0]);
 	tree_find_kinds(tree);
 	tree->ids = tt_ids_open(doc->daemon.state_dir, err);
 	if (tree->ids == NULL)
 		goto fail;
-	tree->main = tt_worker_create(tree, doc->n_nodes, err);
-	if (tree->main == NULL || tree_start_workers(tree, err) != 0)
+	if (tree_make_loops(tree, err) != 0)
+		goto fail;
+	if (tree_start_workers(tree, err) != 0 || tree_start_loops(tree, err) != 0)
 		goto fail;
 	tree->ids_offload = tt_offload_create(tree->main, "ids");
 	tree->resolve_offload = tt_offload_create(tree->main, "resolve");
@@ -106,20 +146,91 @@ tt_tree_destroy(struct tt_tree *tree)
 
 	if (tree == NULL)
 		return;
-	for (i = 0; i < tree->doc->n_nodes; i++) {
+	for (i = 0; i < tree->doc->n_nodes; i++)
 		if (tree->blocking[i] != NULL)
 			tt_worker_join(tree->blocking[i]);
+	for (i = 1; i < tree->n_loops; i++)
+		tt_worker_join(tree->workers[i]);
+	/* Nobody posts any more. */
+	for (i = 0; i < tree->doc->n_nodes; i++)
 		tt_worker_destroy(tree->blocking[i]);
-	}
+	for (i = 1; i < tree->n_loops; i++)
+		tt_worker_destroy(tree->workers[i]);
 	if (tree->ids_offload != NULL)
 		tt_offload_destroy(tree->ids_offload, tt_ids_discard);
 	if (tree->resolve_offload != NULL)
 		tt_offload_destroy(tree->resolve_offload, tt_resolve_discard);
-	tt_worker_destroy(tree->main);
+	if (tree->n_loops > 0)
+		tt_worker_destroy(tree->workers[0]);
+	tt_memory_finish(&tree->memory);
 	tt_ids_close(tree->ids);
+	free(tree->workers);
+	free(tree->gates);
 	free(tree->node_kinds);
 	free(tree->blocking);
 	free(tree);
+}
+
+/* --- workers ------------------------------------------------------------- */
+
+struct tt_worker *
+tt_tree_place(struct tt_tree *tree, const struct tt_node *node, struct tt_worker *home)
+{
+	struct tt_worker *best = tree->main;
+	unsigned i;
+
+	if (tree->blocking[node->index] != NULL)
+		return tree->blocking[node->index];
+	if (!tt_node_is_spread(node) || home != tree->main)
+		return home;
+	for (i = 1; i < tree->n_loops; i++)
+		if (tree->workers[i]->load < best->load)
+			best = tree->workers[i];
+	best->load++;
+	return best;
+}
+
+void
+tt_tree_leave(const struct tt_node *node, struct tt_worker *worker,
+    const struct tt_worker *home)
+{
+	if (tt_node_is_spread(node) && home == home->tree->main)
+		worker->load--;
+}
+
+/* Adds up one counter of all workers. */
+static uint64_t
+tree_sum(const struct tt_tree *tree, bool begun)
+{
+	const struct tt_worker *w;
+	uint64_t sum = 0;
+	unsigned i;
+
+	for (i = 0; i < tree->n_loops + tree->doc->n_nodes; i++) {
+		w = i < tree->n_loops ? tree->workers[i] :
+		    tree->blocking[i - tree->n_loops];
+		if (w != NULL)
+			sum += atomic_load_explicit(begun ? &w->begun : &w->ended,
+			    memory_order_acquire);
+	}
+	return sum;
+}
+
+/* Each of the two sums only grows, and what has ended never is more than what has begun.
+ * So if all that began until later is what had ended before, then nothing was left in
+ * between. */
+int64_t
+tt_tree_outstanding(const struct tt_tree *tree)
+{
+	uint64_t ended = tree_sum(tree, false);
+
+	return (int64_t)(tree_sum(tree, true) - ended);
+}
+
+uint64_t
+tt_tree_begun(const struct tt_tree *tree)
+{
+	return tree_sum(tree, true);
 }
 
 /* --- running ------------------------------------------------------------- */
@@ -184,14 +295,40 @@ tree_deadline(struct tt_timer *timer)
 	struct tt_tree *tree = timer->thread->worker->tree;
 
 	tt_log(TT_LOG_ERROR, NULL, "stop_timeout has passed with %lld signals and "
-	    "batches outstanding", (long long)tree->main->outstanding);
+	    "batches outstanding", (long long)tt_tree_outstanding(tree));
 	tree->status = 1;
 	tree_hurry(tree);
+}
+
+/* On the main worker: the threads of one more have read what they may. */
+static void
+tree_drained(void *subject, uint64_t value, void *more)
+{
+	struct tt_tree *tree = subject;
+
+	(void)value, (void)more;
+	if (--tree->draining == 0)
+		tree_gates(tree, tt_gate_shut);
+	tt_end(tree->main);
+}
+
+/* On another worker, behind the drain of its threads. */
+static void
+tree_drain_reached(void *subject, uint64_t value, void *more)
+{
+	struct tt_tree *tree = subject;
+
+	(void)value, (void)more;
+	tt_worker_send(tree->main, (struct tt_message){
+	    .handle = tree_drained, .subject = tree });
+	tt_end(tt_worker_here());
 }
 
 void
 tt_tree_stop(struct tt_tree *tree)
 {
+	unsigned i;
+
 	if (tree->phase == TT_DRAINING || tree->phase == TT_TAKING_DOWN)
 		tree->status = 1;
 	if (tree->phase != TT_READY) {
@@ -203,7 +340,12 @@ tt_tree_stop(struct tt_tree *tree)
 	tt_timer_init(&tree->deadline, tree->root, tree_deadline);
 	tt_timer_start(&tree->deadline, tree->doc->daemon.stop_timeout);
 	tt_thread_drain(tree->root);
-	tree_gates(tree, tt_gate_shut);
+	tree->draining = tree->n_loops - 1;
+	for (i = 1; i < tree->n_loops; i++)
+		tt_worker_send(tree->workers[i], (struct tt_message){
+		    .handle = tree_drain_reached, .subject = tree });
+	if (tree->draining == 0)
+		tree_gates(tree, tt_gate_shut);
 }
 
 void
@@ -221,8 +363,8 @@ tt_tree_turn(struct tt_tree *tree)
 	const struct tt_worker *w = tree->main;
 
 	tt_status_phase(tree->shown);
-	if (tree->phase != TT_DRAINING || w->outstanding > 0 ||
-	    w->run_first != NULL || w->tap_first != NULL || w->steps != NULL)
+	if (tree->phase != TT_DRAINING || w->run_first != NULL ||
+	    w->tap_first != NULL || tt_tree_outstanding(tree) > 0)
 		return;
 	tree->phase = TT_TAKING_DOWN;
 	tt_close(tree->root, TT_REASON_STOP);

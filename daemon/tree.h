@@ -31,8 +31,12 @@ struct tt_tree {
 	struct tt_ids *ids;
 	struct tt_offload *ids_offload, *resolve_offload;
 	const struct tt_kind **node_kinds;	/* by node index */
+	unsigned n_loops;		/* workers[]: the main one, then those that only */
+	struct tt_worker **workers;	/* have connections */
 	struct tt_worker *main;
 	struct tt_worker **blocking;	/* by node index, NULL where it does not block */
+	struct tt_gate *gates;		/* by node index */
+	unsigned draining;		/* workers that have yet to drain */
 	struct tt_thread *root;
 	struct tt_timer deadline, last_deadline;
 	/* Called when all have entered. */
@@ -60,6 +64,20 @@ void tt_tree_stop(struct tt_tree *tree);
 
 /* A thread that is not on demand has failed: the daemon ends with status 1. */
 void tt_tree_fail(struct tt_tree *tree);
+
+/* Where a new thread of NODE lives, whose parent lives on HOME: a connection beneath the
+ * main worker on the one with the least to do, which counts it in its load. */
+struct tt_worker *tt_tree_place(struct tt_tree *tree, const struct tt_node *node,
+    struct tt_worker *home);
+
+/* The thread that was placed there has gone. */
+void tt_tree_leave(const struct tt_node *node, struct tt_worker *worker,
+    const struct tt_worker *home);
+
+/* What is outstanding: begun on any worker, and not ended.  From any OS thread; 0 is
+ * certain, anything else a guess.  And what ever began. */
+int64_t tt_tree_outstanding(const struct tt_tree *tree);
+uint64_t tt_tree_begun(const struct tt_tree *tree);
 
 /* For the machine: all threads have entered; the root has gone, for REASON; a turn
  * of the main worker is over. */

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/memory.h"
-#include "daemon/route.h"
+#include "daemon/remote.h"
 #include "daemon/tap.h"
 #include "daemon/tree.h"
 
@@ -22,6 +22,14 @@
 #define WORKER_BYTES (256 << 10)	/* and bytes that taps read in it: what was */
 					/* read is in the cache when it is sent */
 #define WORKER_IDLE 5000000000		/* ns until free lists go back */
+
+static _Thread_local struct tt_worker *worker_here;
+
+struct tt_worker *
+tt_worker_here(void)
+{
+	return worker_here;
+}
 
 static int64_t
 worker_time(clockid_t clock)
@@ -42,15 +50,13 @@ tt_worker_clock(struct tt_worker *worker)
 	worker->wall_now = worker_time(CLOCK_REALTIME);
 }
 
+/* Only ends the wait: edge-triggered, it need not be read. */
 static void
 worker_inbox_event(evutil_socket_t fd, short what, void *arg)
 {
-	struct tt_worker *w = arg;
-
 	(void)fd;
 	(void)what;
-	tt_worker_clock(w);
-	tt_inbox_handle(&w->inbox);
+	(void)arg;
 }
 
 /* Only ends the wait: edge-triggered, it need not be read. */
@@ -72,6 +78,7 @@ tt_worker_create(struct tt_tree *tree, unsigned n_nodes, struct tt_error *err)
 	unsigned i;
 
 	w->tree = tree;
+	w->oldest = UINT64_MAX;
 	w->run_end = &w->run_first;
 	w->tap_end = &w->tap_first;
 	w->waiting_end = &w->waiting;
@@ -102,8 +109,8 @@ tt_worker_create(struct tt_tree *tree, unsigned n_nodes, struct tt_error *err)
 		tt_worker_destroy(w);
 		return NULL;
 	}
-	w->inbox_event = event_new(w->base, w->inbox.fd, EV_READ | EV_PERSIST,
-	    worker_inbox_event, w);
+	w->inbox_event = event_new(w->base, w->inbox.fd,
+	    EV_READ | EV_PERSIST | EV_ET, worker_inbox_event, w);
 	w->timer_event = event_new(w->base, w->timer_fd,
 	    EV_READ | EV_PERSIST | EV_ET, worker_timer_event, w);
 	if (w->inbox_event == NULL || w->timer_event == NULL ||
@@ -124,6 +131,8 @@ tt_worker_destroy(struct tt_worker *worker)
 {
 	if (worker == NULL)
 		return;
+	if (worker_here == worker)
+		worker_here = NULL;
 	if (worker->inbox.fd >= 0)
 		tt_inbox_handle(&worker->inbox);
 	tt_threads_free(worker);
@@ -138,8 +147,45 @@ tt_worker_destroy(struct tt_worker *worker)
 		close(worker->timer_fd);
 	if (worker->base != NULL)
 		event_base_free(worker->base);
+	tt_spares_trim(&worker->spares);
+	free(worker->outboxes);
 	free(worker->edges);
 	free(worker);
+}
+
+/* --- messages ------------------------------------------------------------ */
+
+/* A thread that blocks may do so before its turn ends, and is waited for in a way of
+ * its own. */
+void
+tt_worker_post(struct tt_worker *to, struct tt_message message)
+{
+	struct tt_worker *here = worker_here;
+
+	if (here != NULL && here->outboxes != NULL && !to->blocking)
+		tt_outbox_add(&here->outboxes[to->index], &here->spares, &to->inbox,
+		    message);
+	else
+		tt_inbox_post(&to->inbox, message);
+}
+
+void
+tt_worker_send(struct tt_worker *to, struct tt_message message)
+{
+	tt_begin(worker_here != NULL ? worker_here : to->tree->main);
+	tt_worker_post(to, message);
+}
+
+static void
+worker_flush(struct tt_worker *w)
+{
+	struct tt_tree *tree = w->tree;
+	unsigned i;
+
+	if (w->outboxes == NULL)
+		return;
+	for (i = 0; i < tree->n_loops; i++)
+		tt_outbox_flush(&w->outboxes[i], &tree->workers[i]->inbox);
 }
 
 /* --- a turn -------------------------------------------------------------- */
@@ -191,7 +237,9 @@ worker_trim(struct tt_worker *w)
 	if (w->now < w->trim_at)
 		return;
 	tt_batch_trim_free_lists();
+	tt_memory_trim(&w->tree->memory);
 	tt_queue_trim_free_list();
+	tt_spares_trim(&w->spares);
 	w->trim_at = INT64_MAX;
 }
 
@@ -220,7 +268,7 @@ static int64_t
 worker_due(const struct tt_worker *w)
 {
 	return worker_earlier(worker_earlier(w->timer_next, w->trim_at),
-	    worker_earlier(w->unsure_at, tt_routes_due(w)));
+	    worker_earlier(w->unsure_at, tt_remotes_due(w)));
 }
 
 /* A timerfd that is set for an earlier time than needed costs one turn, setting it
@@ -241,17 +289,35 @@ worker_set_timer(struct tt_worker *w, int64_t due)
 	w->timer_set = due;
 }
 
+/* From now on W is woken by whoever brings it something to do. */
+static bool
+worker_may_sleep(struct tt_worker *w)
+{
+	if (worker_has_work(w) || !tt_taps_sleep(w))
+		return false;
+	if (tt_inbox_sleep(&w->inbox))
+		return true;
+	tt_taps_awake(w);
+	return false;
+}
+
 static void
 worker_wait(struct tt_worker *w)
 {
-	if (worker_has_work(w)) {
-		w->clock_old = true;
-		event_base_loop(w->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-		return;
-	}
-	worker_set_timer(w, worker_due(w));
+	bool sleeps = worker_may_sleep(w);
+
+	if (sleeps)
+		worker_set_timer(w, worker_due(w));
 	w->clock_old = true;
-	event_base_loop(w->base, EVLOOP_ONCE);
+	event_base_loop(w->base, sleeps ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	if (sleeps) {
+		tt_inbox_awake(&w->inbox);
+		tt_taps_awake(w);
+	}
+	if (tt_inbox_is_empty(&w->inbox))
+		return;
+	tt_worker_clock(w);
+	tt_inbox_handle(&w->inbox);
 }
 
 void
@@ -259,18 +325,21 @@ tt_worker_turn(struct tt_worker *worker)
 {
 	struct tt_worker *w = worker;
 
+	worker_here = w;
 	tt_worker_clock(w);
 	worker_run_tasks(w);
 	tt_timers_run(w);
 	tt_threads_step(w);
 	worker_run_pumps(w);
-	tt_routes_forward(w);	/* behind the pumps: it may cost us the processor */
+	tt_remotes_forward(w);	/* behind the pumps: it may cost us the processor */
 	tt_taps_look(w);
 	tt_taps_watch_starved(w);
 	if (w == w->tree->main)
 		tt_tree_turn(w->tree);
 	tt_threads_free(w);
 	worker_trim(w);
+	worker_flush(w);
+	tt_taps_wake_others(w);
 	if (!w->stop)
 		worker_wait(w);
 }
@@ -280,6 +349,7 @@ tt_worker_run(struct tt_worker *worker)
 {
 	while (!worker->stop)
 		tt_worker_turn(worker);
+	worker_flush(worker);
 	tt_batch_trim_free_lists();
 	tt_queue_trim_free_list();
 }

@@ -19,7 +19,6 @@
 
 #include "daemon/memory.h"
 #include "daemon/taskthread.h"
-#include "plugins/flood.h"
 #include "plugins/kinds.h"
 #include "plugins/sqlite.h"
 

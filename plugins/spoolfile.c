@@ -405,7 +405,7 @@ spoolfile_write_row(struct tt_spoolfile *f, const struct tt_spool_row *from)
 	    .position = from->first, .n = batch->n, .channel = from->channel,
 	    .connection = origin->connection, .seq = batch->first_seq,
 	    .received_at = batch->received_at, .node = origin->node->path,
-	    .peer = origin->peer, .local = origin->local,
+	    .peer = origin->peer, .local = tt_origin_local(origin),
 	    .lengths = f->buffer, .lengths_size = lengths,
 	    .payload = spoolfile_payload(batch, f->buffer + lengths),
 	    .payload_size = batch->bytes });

@@ -366,7 +366,7 @@ sqlite_write_connection(sqlite3_stmt *stmt, const struct tt_origin *origin, bool
 	sqlite3_bind_text(stmt, 2, origin->peer, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 3, origin->opened_at);
 	sqlite3_bind_text(stmt, 4, origin->node->path, -1, SQLITE_STATIC);
-	sqlite3_bind_text(stmt, 5, origin->local, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 5, tt_origin_local(origin), -1, SQLITE_STATIC);
 	if (closed) {
 		sqlite3_bind_int64(stmt, 6, origin->closed_at);
 		sqlite3_bind_text(stmt, 7, tt_reason_name(origin->close_reason), -1,

@@ -268,10 +268,7 @@ static void
 tcp_connection_completed(struct tt_thread *self, uint64_t seq)
 {
 	struct tcp_connection *c = (struct tcp_connection *)self;
-	const struct tcp_connection_config *config = self->config;
 
-	if (config->ack == ACK_NONE)
-		return;
 	tt_tcpack_news(&c->more->ack, seq);
 	tcp_connection_progress(self);
 }
@@ -344,22 +341,31 @@ tcp_connection_keepalive(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
+void
+tt_tcp_connection_accept(struct tt_thread *self, const struct tt_tcp_accepted *accepted)
+{
+	struct tcp_connection *c = (struct tcp_connection *)self;
+	const struct tcp_connection_config *config = self->config;
+	int fd = accepted->fd, on = 1;
+
+	tt_tap_init(&c->tap, self, fd, accepted->origin, config->window,
+	    tcp_connection_readable);
+	if (accepted->inet && config->keepalive)
+		tcp_connection_keepalive(fd);
+	if (accepted->inet && config->ack != ACK_NONE)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	self->handed = accepted->floods;
+}
+
 static int
 tcp_connection_enter(struct tt_thread *self, struct tt_error *err)
 {
 	struct tcp_connection *c = (struct tcp_connection *)self;
 	const struct tcp_connection_config *config = self->config;
-	const struct tt_tcp_accepted *accepted = self->handed;
-	int fd = accepted->fd, on = 1;
+	int fd = c->tap.fd;
 
-	tt_tap_init(&c->tap, self, fd, accepted->origin, config->window,
-	    tcp_connection_readable);
-	c->tap.origin->thread = self;
-	if (accepted->inet && config->keepalive)
-		tcp_connection_keepalive(fd);
-	if (accepted->inet && config->ack != ACK_NONE)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	self->handed = accepted->floods;	/* what was accepted is gone soon */
+	if (config->ack != ACK_NONE)
+		tt_origin_tell(c->tap.origin, self);
 	if (config->ack != ACK_NONE || config->idle_timeout > 0) {
 		c->more = tt_slab_alloc(sizeof *c->more);
 		tt_tcpack_init(&c->more->ack, self, fd, config->ack == ACK_LINE,
@@ -415,7 +421,7 @@ tcp_connection_exit(struct tt_thread *self)
 	tcp_connection_free_more(c->more);
 	tt_tap_stop(&c->tap);
 	close(c->tap.fd);
-	c->tap.origin->thread = NULL;
+	tt_origin_forget(c->tap.origin);
 	tt_origin_unref(c->tap.origin);
 }
 

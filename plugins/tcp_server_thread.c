@@ -107,7 +107,7 @@ tcp_server_refuse(struct tcp_server *s, int fd, const char *peer)
 static void
 tcp_server_prepare(struct tt_thread *child, void *accepted)
 {
-	child->handed = accepted;
+	tt_tcp_connection_accept(child, accepted);
 }
 
 static void

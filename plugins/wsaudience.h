@@ -8,7 +8,6 @@
 #define TT_PLUGINS_WSAUDIENCE_H
 
 #include "daemon/taskthread.h"
-#include "plugins/flood.h"
 #include "plugins/wsfeed.h"
 #include "plugins/wslisten.h"
 #include "plugins/wsserver.h"

@@ -17,7 +17,6 @@
 #include <sys/random.h>
 
 #include "daemon/taskthread.h"
-#include "plugins/flood.h"
 #include "plugins/wsclient.h"
 #include "plugins/wsoptions.h"
 #include "plugins/wssender.h"

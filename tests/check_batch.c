@@ -33,7 +33,7 @@ START_TEST(an_origin_keeps_copies_of_its_names)
 	o = tt_origin_create(&memory, NULL, 1, peer, "local:2");
 	memset(peer, 'x', sizeof peer - 1);
 	ck_assert_str_eq(o->peer, "peer:1");
-	ck_assert_str_eq(o->local, "local:2");
+	ck_assert_str_eq(tt_origin_local(o), "local:2");
 	batch_end(o);
 }
 END_TEST

@@ -71,20 +71,21 @@ END_TEST
 
 START_TEST(each_part_has_its_name)
 {
-	struct tt_document *doc = test_load("taskthread: 1\nMasterThread:\n"
-	    "  TCPServerThread:\n    listen: 127.0.0.1:0\n"
+	struct tt_document *doc = test_load("taskthread: 1\ndaemon: {workers: 3}\n"
+	    "MasterThread:\n  TCPServerThread:\n    listen: 127.0.0.1:0\n"
 	    "    TCPConnectionThread: {DataProcessorThread: {framing: {type: newline, "
 	    "max: 3MiB}}}\n  DatabaseThread: {path: x, queue: {bytes: 5MiB}}\n", NULL);
 
 	ck_assert_ptr_nonnull(doc);
-	ck_assert_uint_eq(doc->n_bound, 6);
+	ck_assert_uint_eq(doc->n_bound, 7);
 	ck_assert_int_eq(part(doc, "program and libraries"), 12 << 20);
 	ck_assert_int_eq(part(doc, "daemon.memory"), 64 << 20);
 	ck_assert_int_eq(part(doc, "the largest frame"), 3 << 20);
 	ck_assert_int_eq(part(doc, "one read"), 256 << 10);
+	ck_assert_int_eq(part(doc, "3 workers"), 2 * (3 << 20));
 	ck_assert_int_eq(part(doc, "MasterThread/DatabaseThread"), (5 << 20) + 1000);
 	ck_assert_int_eq(part(doc, "4 small nodes"), 4 * 4096);
-	ck_assert_ptr_eq(doc->bound[4].node, test_node(doc,
+	ck_assert_ptr_eq(doc->bound[5].node, test_node(doc,
 	    "MasterThread/DatabaseThread"));
 	tt_document_destroy(doc);
 }

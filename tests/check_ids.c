@@ -2,7 +2,6 @@
 #include <check.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -17,6 +16,7 @@
 #include "daemon/log.h"
 #include "daemon/offload.h"
 #include "daemon/worker.h"
+#include "tests/wait.h"
 
 Suite *check_ids_suite(void);
 
@@ -395,18 +395,13 @@ END_TEST
 static void
 ids_turn(void)
 {
-	struct pollfd p = { .fd = ids_worker.inbox.fd, .events = POLLIN };
-
-	poll(&p, 1, -1);
-	ck_assert_uint_eq(tt_inbox_handle(&ids_worker.inbox), 1);
+	ck_assert_uint_eq(tt_test_wait(&ids_worker.inbox), 1);
 }
 
 static bool
 ids_turns(void)
 {
-	struct pollfd p = { .fd = ids_worker.inbox.fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) == 1;
+	return tt_test_sleep(&ids_worker.inbox, 0);
 }
 
 /* From here on the counter cannot be written: not even by root. */
@@ -539,12 +534,8 @@ START_TEST(the_lock_is_held_until_the_last_job_is_over)
 	tt_ids_close(ids);
 	ck_assert_ptr_nonnull(strstr(ids_open_error(), "in use"));
 	pthread_mutex_unlock(&stopper.mutex);
-	for (size_t done = 0; done < 2;) {
-		struct pollfd p = { .fd = ids_worker.inbox.fd, .events = POLLIN };
-
-		poll(&p, 1, -1);
-		done += tt_inbox_handle(&ids_worker.inbox);
-	}
+	for (size_t done = 0; done < 2;)
+		done += tt_test_wait(&ids_worker.inbox);
 	ids = ids_open(8);
 	ids_expect(ids, 16, 16);
 	tt_ids_close(ids);

@@ -198,7 +198,11 @@ static const struct bad_case key_cases[] = {
 	  "2:9: error: daemon: daemon cannot be a text" },
 	{ DAEMON("control: /x"), 1, "2:10: error: daemon: no option \"control\" in daemon" },
 	{ DAEMON("http: x"), 1, "2:10: error: daemon: no option \"http\" in daemon" },
-	{ DAEMON("workers: 2"), 1, "2:19: error: daemon: workers has no choice \"2\"" },
+	{ DAEMON("workers: 0"), 1, "2:19: error: daemon: workers 0 is not in 1..256" },
+	{ DAEMON("workers: 257"), 1,
+	  "2:19: error: daemon: workers 257 is not in 1..256" },
+	{ DAEMON("workers: all"), 1,
+	  "2:19: error: daemon: workers \"all\" is no whole number" },
 	{ DAEMON("log: warn"), 1, "2:15: error: daemon: log has no choice \"warn\"" },
 	{ DAEMON("name: ''"), 1, "2:16: error: daemon: name has 0 bytes, not 1..255" },
 	{ DAEMON("state_dir: x"), 1,
@@ -456,7 +460,7 @@ END_TEST
 
 START_TEST(the_daemon_section_is_stored)
 {
-	struct tt_document *doc = test_load(DAEMON("name: site7, workers: auto, "
+	struct tt_document *doc = test_load(DAEMON("name: site7, workers: 7, "
 	    "state_dir: /s, memory: 1MiB, stop_timeout: 1s, log: error"), NULL);
 	const struct tt_daemon_config *d;
 
@@ -464,7 +468,7 @@ START_TEST(the_daemon_section_is_stored)
 	d = &doc->daemon;
 	ck_assert(d->given);
 	ck_assert_str_eq(d->name, "site7");
-	ck_assert_int_eq(d->workers, 1);
+	ck_assert_int_eq(d->workers, 7);
 	ck_assert_str_eq(d->state_dir, "/s");
 	ck_assert_int_eq(d->memory, 1 << 20);
 	ck_assert_int_eq(d->stop_timeout, S);
@@ -483,7 +487,8 @@ START_TEST(without_a_daemon_section_there_are_defaults)
 	doc = test_load(TOP "daemon:\nMasterThread:\n", NULL);
 	ck_assert_ptr_nonnull(doc);
 	ck_assert_str_eq(doc->daemon.name, host);
-	ck_assert_int_eq(doc->daemon.workers, 1);
+	ck_assert_int_ge(doc->daemon.workers, 1);
+	ck_assert_int_le(doc->daemon.workers, sysconf(_SC_NPROCESSORS_CONF));
 	ck_assert_int_eq(doc->daemon.memory, 64 << 20);
 	ck_assert_int_eq(doc->daemon.stop_timeout, 30 * S);
 	ck_assert_int_eq(doc->daemon.log, 3);

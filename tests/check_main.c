@@ -42,6 +42,7 @@ Suite *check_show_suite(void);
 Suite *check_sources_suite(void);
 Suite *check_spoolfile_suite(void);
 Suite *check_spoolsalvage_suite(void);
+Suite *check_spread_suite(void);
 Suite *check_sqlite_suite(void);
 Suite *check_sqlretain_suite(void);
 Suite *check_stats_suite(void);
@@ -99,6 +100,7 @@ static Suite *(*const suites[])(void) = {
 	check_sources_suite,
 	check_spoolfile_suite,
 	check_spoolsalvage_suite,
+	check_spread_suite,
 	check_sqlite_suite,
 	check_sqlretain_suite,
 	check_stats_suite,

@@ -1,6 +1,5 @@
 /* check_offload.c - calls that block, made beside the loop. */
 #include <check.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 
 #include "daemon/offload.h"
 #include "daemon/worker.h"
+#include "tests/wait.h"
 
 Suite *check_offload_suite(void);
 
@@ -31,12 +31,8 @@ offload_teardown(void)
 static void
 offload_turn(size_t n)
 {
-	struct pollfd p = { .fd = offload_worker.inbox.fd, .events = POLLIN };
-
-	for (size_t done = 0; done < n;) {
-		poll(&p, 1, -1);
-		done += tt_inbox_handle(&offload_worker.inbox);
-	}
+	for (size_t done = 0; done < n;)
+		done += tt_test_wait(&offload_worker.inbox);
 }
 
 /* A door at which a run() waits until the test opens it. */

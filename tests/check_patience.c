@@ -1,8 +1,8 @@
-/* check_patience.c - tests of plugins/patience.c and plugins/flood.c. */
+/* check_patience.c - tests of plugins/patience.c and daemon/flood.c. */
 #include "plugins/patience.h"
 
 #include "daemon/worker.h"
-#include "plugins/flood.h"
+#include "daemon/flood.h"
 #include "tests/machine.h"
 
 Suite *check_patience_suite(void);

@@ -11,6 +11,7 @@
 #include "daemon/thread.h"
 #include "daemon/tree.h"
 #include "daemon/worker.h"
+#include "tests/wait.h"
 
 Suite *check_resolve_suite(void);
 
@@ -48,10 +49,7 @@ resolve_teardown(void)
 static void
 resolve_turn(void)
 {
-	struct pollfd p = { .fd = resolve_worker.inbox.fd, .events = POLLIN };
-
-	poll(&p, 1, -1);
-	tt_inbox_handle(&resolve_worker.inbox);
+	tt_test_wait(&resolve_worker.inbox);
 }
 
 static void
@@ -209,10 +207,9 @@ END_TEST
 
 START_TEST(a_look_up_can_be_cancelled_once_its_answer_waits)
 {
-	struct pollfd p = { .fd = resolve_worker.inbox.fd, .events = POLLIN };
 	struct tt_resolution *r = resolve_ask("localhost");
 
-	poll(&p, 1, -1);
+	tt_test_sleep(&resolve_worker.inbox, -1);
 	tt_resolve_cancel(r);
 	tt_inbox_handle(&resolve_worker.inbox);
 	ck_assert_uint_eq(resolve_got.answers, 0);

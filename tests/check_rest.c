@@ -162,7 +162,7 @@ START_TEST(while_it_is_down_its_queue_fills_and_shuts_the_gates)
 	ck_assert(machine_thread("SinkThread")->thread.home.resting);
 	rest_send(10);
 	machine_settle();
-	ck_assert_uint_eq(machine_edge("SourceThread")->shuts, 1);
+	ck_assert_uint_eq(machine_shuts("SourceThread"), 1);
 	ck_assert_uint_eq(machine_thread("SinkThread")->thread.in.frames, 4);
 	/* The stop starts it at once, and nothing is lost. */
 	machine_end();
@@ -179,7 +179,7 @@ START_TEST(while_it_is_down_it_drops_as_its_policy_says)
 	machine_settle();
 	rest_send(10);
 	machine_settle();
-	ck_assert_uint_eq(machine_edge("SourceThread")->shuts, 0);
+	ck_assert_uint_eq(machine_shuts("SourceThread"), 0);
 	ck_assert_uint_eq(machine_edge("SinkThread")->in.dropped
 	    [TT_REASON_DROP_OLDEST], 6);
 	machine_end();
@@ -196,14 +196,14 @@ START_TEST(what_goes_through_a_thread_that_failed_waits_within_a_limit)
 	machine_fail("GroupThread");
 	machine_until(machine_thread("GroupThread")->thread.home.resting);
 	ck_assert_uint_eq(machine_count("exit", "GroupThread/TakerThread"), 1);
-	for (i = 0; machine_edge("SourceThread")->shuts == 0; i++) {
+	for (i = 0; machine_shuts("SourceThread") == 0; i++) {
 		machine_send(machine_thread("SourceThread"), 'x', 100000);
 		machine_settle();
 	}
 	ck_assert_uint_ge(i, 80);
 	ck_assert_uint_le(i, 90);
 	machine_until(machine_count("data", "GroupThread/TakerThread") == i);
-	ck_assert_uint_eq(machine_edge("SourceThread")->shuts, 0);
+	ck_assert_uint_eq(machine_shuts("SourceThread"), 0);
 	machine_assert_order("exit", "GroupThread", "data", "GroupThread/TakerThread");
 	machine_end();
 	ck_assert_int_eq(machine.status, 0);

@@ -370,17 +370,17 @@ START_TEST(a_full_queue_shuts_the_gates_of_its_feeders_and_of_no_others)
 		machine_send(a, 'a', 1);
 		machine_send(b, 'b', 1);
 		machine_settle();
-		ck_assert_uint_eq(machine_edge("SourceThread a")->shuts, i >= 4);
-		ck_assert_uint_eq(machine_edge("SourceThread b")->shuts, 0);
+		ck_assert_uint_eq(machine_shuts("SourceThread a"), i >= 4);
+		ck_assert_uint_eq(machine_shuts("SourceThread b"), 0);
 	}
 	ck_assert_uint_eq(machine_count("data", "SinkThread"), 5);
 	ck_assert_uint_eq(machine_count("data", "TakerThread"), 25);
 	ck_assert(tt_is_over_limit(&machine_thread("SinkThread")->thread));
 	/* Half of it is free again. */
 	machine_done(machine_thread("SinkThread"), 2);
-	ck_assert_uint_eq(machine_edge("SourceThread a")->shuts, 1);
+	ck_assert_uint_eq(machine_shuts("SourceThread a"), 1);
 	machine_done(machine_thread("SinkThread"), 1);
-	ck_assert_uint_eq(machine_edge("SourceThread a")->shuts, 0);
+	ck_assert_uint_eq(machine_shuts("SourceThread a"), 0);
 	ck_assert_uint_eq(machine_last("over", "SinkThread"), 0);
 	while (machine_count("data", "SinkThread") < 20) {
 		machine_settle();
@@ -405,10 +405,10 @@ START_TEST(a_full_queue_that_ends_opens_the_gates)
 	    "  GroupThread: {IN: data, restart: off, SinkThread: {done: by_test, "
 	    "restart: off, queue: {frames: 1}}}\n");
 	route_send(3);
-	ck_assert_uint_eq(machine_edge("SourceThread")->shuts, 1);
+	ck_assert_uint_eq(machine_shuts("SourceThread"), 1);
 	tt_fail(&machine_thread("GroupThread/SinkThread")->thread, &err);
 	machine_until(machine.tree->phase == TT_ENDED);
-	ck_assert_uint_eq(machine_edge("SourceThread")->shuts, 1);	/* the stop's */
+	ck_assert_uint_eq(machine_shuts("SourceThread"), 1);	/* the stop's */
 	ck_assert_uint_eq(machine_count("over", NULL), 1);	/* and none when gone */
 	machine_end();
 	ck_assert_int_eq(machine.status, 1);
@@ -433,11 +433,11 @@ START_TEST(drop_oldest_counts_each_frame_and_keeps_the_newest)
 	ck_assert_uint_eq(route_dropped("SinkThread", TT_REASON_DROP_OLDEST), 0);
 	machine_done(sink, 10);
 	machine_permit(10);
-	machine_until(machine.tree->main->outstanding == 0);
+	machine_until(tt_tree_outstanding(machine.tree) == 0);
 	ck_assert_uint_eq(machine_edge("SlowThread")->in.frames_out +
 	    route_dropped("SlowThread", TT_REASON_DROP_OLDEST), 20);
 	ck_assert_uint_eq(machine_last("data", "SlowThread"), 19);
-	ck_assert_uint_eq(machine_edge("SourceThread")->shuts, 0);
+	ck_assert_uint_eq(machine_shuts("SourceThread"), 0);
 	machine_end();
 }
 END_TEST
@@ -491,15 +491,15 @@ START_TEST(a_blocking_threads_limit_shuts_and_opens_the_gates)
 		machine_send(source, 'x', 100);
 	machine_until(machine_count("data", "SlowThread") == 1);
 	machine_settle();
-	ck_assert_uint_eq(machine_edge("SourceThread")->shuts, 1);
+	ck_assert_uint_eq(machine_shuts("SourceThread"), 1);
 	ck_assert_uint_eq(machine_thread("SlowThread")->thread.in.frames, 11);
 	machine_permit(5);
 	machine_until(machine_count("completed", NULL) == 5);
 	machine_settle();
-	ck_assert_uint_eq(machine_edge("SourceThread")->shuts, 1);
+	ck_assert_uint_eq(machine_shuts("SourceThread"), 1);
 	machine_permit(45);
 	machine_until(source->completed == 50);
-	ck_assert_uint_eq(machine_edge("SourceThread")->shuts, 0);
+	ck_assert_uint_eq(machine_shuts("SourceThread"), 0);
 	machine_end();
 }
 END_TEST
@@ -595,10 +595,10 @@ START_TEST(what_goes_in_comes_out_or_is_counted_under_any_traffic)
 	for (i = 0; i < 600; i++) {
 		unsigned by = (unsigned)rand_r(&seed) >> 4;
 
-		if (by % 3 == 0 && machine_edge("SourceThread a")->shuts == 0)
+		if (by % 3 == 0 && machine_shuts("SourceThread a") == 0)
 			machine_send(machine_thread("SourceThread a"), 'a',
 			    1 + by % 200);
-		if (by % 5 == 0 && machine_edge("SourceThread b")->shuts == 0)
+		if (by % 5 == 0 && machine_shuts("SourceThread b") == 0)
 			machine_send(machine_thread("SourceThread b"),
 			    '0' + (int)(by / 8 % 2), 1 + by % 50);
 		route_zoo_connections(by / 8);

@@ -44,7 +44,7 @@ END_TEST
 
 START_TEST(the_tree_is_printed_with_its_wiring_and_last_its_bound)
 {
-	char *text = shown("taskthread: 1\nMasterThread:\n"
+	char *text = shown("taskthread: 1\ndaemon: {workers: 1}\nMasterThread:\n"
 	    "  TCPServerThread:\n    listen: [127.0.0.1:0, \"[::1]:0\"]\n"
 	    "    max_connections: 10000\n"
 	    "    TCPConnectionThread: {DataProcessorThread: {framing: {type: delimiter, "

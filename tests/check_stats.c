@@ -31,7 +31,9 @@ static struct tt_document stats_doc = {
 };
 static struct tt_edge stats_edges[STATS_NODES];
 static struct tt_worker stats_worker = { .edges = stats_edges };
-static struct tt_tree stats_tree = { .doc = &stats_doc, .main = &stats_worker };
+static struct tt_worker *stats_workers[] = { &stats_worker }, *stats_blocking[STATS_NODES];
+static struct tt_tree stats_tree = { .doc = &stats_doc, .main = &stats_worker,
+    .workers = stats_workers, .n_loops = 1, .blocking = stats_blocking };
 
 static void
 stats_setup(void)

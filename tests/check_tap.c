@@ -111,7 +111,7 @@ START_TEST(taps_that_wait_at_a_gate_reopen_first_in_first_out)
 	for (i = 0; i < 60; i++)
 		c[i] = machine_connect("ServerThread");
 	tap_feed(c[0], '\n', 2);
-	ck_assert_uint_eq(machine_edge("ServerThread/ConnectionThread")->shuts, 1);
+	ck_assert_uint_eq(machine_shuts("ServerThread/ConnectionThread"), 1);
 	/* Each with a frame of its own length, so that it shows in the end. */
 	for (i = 0; i < 60; i++) {
 		char line[64];

@@ -59,7 +59,7 @@ timer_take(struct tt_thread *self, const struct tt_signal *sig)
 	if (strcmp(o->peer, "timer") != 0)
 		return;			/* a device's */
 	ck_assert_uint_lt(n_frames, 64);
-	ck_assert_str_eq(o->local, "");
+	ck_assert_str_eq(tt_origin_local(o), "");
 	ck_assert_int_ge(o->opened_at, timer_wall);
 	ck_assert_uint_eq(b->n, b->last ? 0 : 1);
 	if (!b->last) {

@@ -594,7 +594,8 @@ START_TEST(what_follows_from_the_main_job)
 	ck_assert_int_eq(processor->frame_max, 0);
 	ck_assert_int_eq(doc->frame_max, 4 << 20);
 	ck_assert_int_eq(doc->memory_bound, (12 << 20) + (64 << 20) + (4 << 20)
-	    + TT_READ_SIZE + 7 * 4096 + (8 << 20) + 1000);
+	    + TT_READ_SIZE + 7 * 4096 + (8 << 20) + 1000
+	    + (doc->daemon.workers - 1) * (3 << 20));
 	tt_document_destroy(doc);
 }
 END_TEST

@@ -189,8 +189,9 @@ uint64_t machine_last(const char *what, const char *path);
 		ck_assert_int_lt(machine_when(what_a, a), machine_when(what_b, b)); \
 	} while (0)
 
-/* The edge of a live thread's node, or of a path. */
+/* The main worker's edge of the node of a path; and how often its gate is shut. */
 struct tt_edge *machine_edge(const char *path);
+unsigned machine_shuts(const char *path);
 
 /* Runs BODY in a process of its own; returns its exit status. */
 int machine_exit_status(void (*body)(void));

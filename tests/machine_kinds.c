@@ -113,7 +113,7 @@ kinds_tap_enter(struct machine_thread *t, struct tt_error *err)
 
 	t->seq = 1;
 	t->origin = tt_open_origin(&t->thread, t->thread.node, "peer", "local");
-	t->origin->thread = &t->thread;
+	tt_origin_tell(t->origin, &t->thread);
 	if (t->fd < 0 && t->thread.node->on_demand)
 		return 0;		/* without a socket */
 	if (t->fd < 0) {
@@ -201,7 +201,7 @@ kinds_exit(struct tt_thread *self)
 	tt_chunk_unref(t->carry);
 	tt_tap_stop(&t->tap);
 	if (t->origin != NULL)
-		t->origin->thread = NULL;
+		tt_origin_forget(t->origin);
 	tt_origin_unref(t->origin);
 	if (t->fd > 0)
 		close(t->fd);
@@ -279,7 +279,7 @@ static void
 kinds_in_vain(struct tt_thread *self, uint64_t seq)
 {
 	machine_record(self, "in vain", seq, NULL);
-	if (self->state == TT_CLOSING)
+	if (self->state == TT_CLOSING && self->closing_asked)
 		tt_exit(self);
 }
 

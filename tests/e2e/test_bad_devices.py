@@ -93,7 +93,7 @@ def test_connections_beyond_the_most_are_closed_and_counted():
 
 
 def test_no_descriptors_left_pauses_and_goes_on():
-    with tt.Daemon(tt.tree("newline"), prefix=["prlimit", "--nofile=40:40"]) as d:
+    with tt.Daemon(tt.tree("newline"), prefix=["prlimit", "--nofile=64:64"]) as d:
         flood = [tt.connect(d.port) for _ in range(100)]
         for s in flood:
             with contextlib.suppress(OSError):

@@ -153,7 +153,7 @@ def test_it_stops_in_order_on_sigterm_and_sigint():
         with tt.Daemon(tt.tree()) as d:
             d.process.send_signal(signal_)
             assert d.wait() == 0
-            assert d.notify.has("STOPPING=1")
+            tt.until("STOPPING=1", lambda: d.notify.has("STOPPING=1"))
 
 
 def test_sighup_says_that_a_restart_is_needed():

@@ -136,6 +136,15 @@ class Stats:
         return self
 
 
+def spread(text):
+    """TEXT with the daemon.workers that TT_WORKERS says, unless it has its own."""
+    workers = os.environ.get("TT_WORKERS")
+    if not workers or re.search(r"\bworkers:", text):
+        return text
+    text = re.sub(r"(?m)^daemon: *\{", "daemon: {workers: %s, " % workers, text)
+    return re.sub(r"(?m)^daemon: *$", "daemon:\n  workers: %s" % workers, text)
+
+
 class Daemon:
     """A running taskthreadd with a directory of its own, also its state_dir.
 
@@ -151,7 +160,7 @@ class Daemon:
             text = "taskthread: 1\n" + text
         self.file = os.path.join(self.dir, "tree.yaml")
         with open(self.file, "w") as f:
-            f.write(text.replace("@DIR@", self.dir))
+            f.write(spread(text).replace("@DIR@", self.dir))
         socket_path = os.path.join(self.dir, "notify")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(socket_path)
