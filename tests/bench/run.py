@@ -88,14 +88,14 @@ class Failed(Exception):
 
 
 class Process:
-    """A program pinned to one CPU, its output in files of DIR."""
+    """A program pinned to CPUS, its output in files of DIR."""
 
-    def __init__(self, directory, name, cpu, args):
+    def __init__(self, directory, name, cpus, args):
         self.out = os.path.join(directory, name + ".out")
         self.err = os.path.join(directory, name + ".err")
 
         def pin():
-            os.sched_setaffinity(0, {cpu})
+            os.sched_setaffinity(0, cpus)
         with open(self.out, "w") as out, open(self.err, "w") as err:
             self.process = subprocess.Popen([str(a) for a in args], stdout=out, stderr=err, stdin=subprocess.DEVNULL,
                                             preexec_fn=pin)
@@ -169,8 +169,8 @@ class Run:
         self.dir = tempfile.mkdtemp(prefix="taskthread-bench-", dir=options.dir)
         self.started = []
 
-    def start(self, name, cpu, args):
-        p = Process(self.dir, name, cpu, args)
+    def start(self, name, cpus, args):
+        p = Process(self.dir, name, cpus, args)
         self.started.append(p)
         return p
 
@@ -337,20 +337,25 @@ def machine():
     return "unknown processor"
 
 
+def cpus(text):
+    return {int(x) for x in text.split(",")}
+
+
 def options(about):
     """What every benchmark may be told."""
     parser = argparse.ArgumentParser(description=about.split("\n")[0])
     parser.add_argument("--daemon", required=True)
     parser.add_argument("--tools", required=True, help="where load, sink, dbcheck and reference are")
     parser.add_argument("--dir", help="where databases are written (default: TMPDIR)")
-    parser.add_argument("--system-cpu", type=int, default=0)
-    parser.add_argument("--tools-cpu", type=int, default=1)
+    parser.add_argument("--system-cpu", type=cpus, default={0}, help="0, or several: 0,1 (of each the daemon makes a "
+                        "worker)")
+    parser.add_argument("--tools-cpu", type=cpus, default={1})
     return parser
 
 
 def parsed(parser):
     options = parser.parse_args()
-    if not {options.system_cpu, options.tools_cpu} <= os.sched_getaffinity(0):
+    if not options.system_cpu | options.tools_cpu <= os.sched_getaffinity(0):
         sys.exit("bench: needs two CPUs")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with contextlib.suppress(ValueError, OSError):
