@@ -587,7 +587,7 @@ build_node(struct tt_load *l, struct tt_building *parent,
 	    .usual = schema->in, .says = b->in_says }, &b->node.in, &b->node.n_in);
 	build_channels((struct build_direction){ .l = l, .b = b, .word = "UP",
 	    .usual = schema->up, .says = b->up_says }, &b->node.up, &b->node.n_up);
-	if (b->valid)
+	if (b->valid && !l->cut)
 		b->valid = tt_table_check(&owner);
 	return b;
 }
@@ -661,7 +661,7 @@ tt_build_tree(struct tt_load *l, const struct tt_value *root)
 	/* What was not indented is missing below the root. */
 	if (l->doc->root != NULL && meant > 1)
 		build_loose(l, TT_BUILDING(l->doc->root));
-	if (l->doc->root == NULL && meant == 0)
+	if (l->doc->root == NULL && meant == 0 && !l->cut)
 		tt_errors_add(l->errs, (struct tt_mark){ .file = l->doc->file,
 		    .line = 1, .column = 1 }, NULL,
 		    "the tree is written below the key \"MasterThread:\"",

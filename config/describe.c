@@ -55,7 +55,7 @@ describe_accepts(struct describe *d, const char *text)
 	node->name = "";
 	node->config = tt_arena_alloc(d->load.arena, s->config_size + 1);
 	node->value = tt_value_parse(d->load.arena, "", text, strlen(text),
-	    &d->load.n_values, d->load.errs);
+	    &d->load.n_values, d->load.errs, NULL);
 	ok = tt_table_fill(&owner, s->options, node->config, node->value)
 	    && (owner.node == NULL
 	    || (tt_table_fill(&owner, tt_build_common(s), node, node->value)

@@ -17,7 +17,7 @@ document_build(struct tt_load *l, const struct tt_value *root)
 	if (root == NULL)
 		return;
 	tt_section_load(l, root);
-	if (!tt_build_tree(l, root))
+	if (!tt_build_tree(l, root) || l->cut)
 		return;
 	tt_wiring_infer(l);
 	tt_bound_check(l);

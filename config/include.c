@@ -63,11 +63,74 @@ include_slurp(int fd, size_t *size)
 	return NULL;
 }
 
+/* The last key of MAPPING, or NULL; *AT is where it hangs. */
+static struct tt_value *
+include_last(struct tt_value *mapping, struct tt_value ***at)
+{
+	*at = &mapping->first;
+	while (**at != NULL && (**at)->next != NULL)
+		*at = &(**at)->next;
+	return **at;
+}
+
+/* Takes the node in which ROOT ends out of it: what is no YAML may belong to it, or may
+ * have to. */
+static void
+include_drop_last(struct tt_value *root)
+{
+	struct tt_value *mapping = root, *inner, *key, **at, **next;
+
+	for (key = include_last(root, &at); key != NULL; key = inner, at = next) {
+		if (key->type != TT_VALUE_SCALAR || !tt_value_is_kind(key->text)
+		    || key->value->type != TT_VALUE_MAPPING)
+			break;
+		inner = include_last(key->value, &next);
+		if (inner == NULL || inner->type != TT_VALUE_SCALAR
+		    || !tt_value_is_kind(inner->text))
+			break;
+		mapping = key->value;
+	}
+	if (key == NULL)
+		return;
+	*at = NULL;
+	mapping->n--;
+}
+
+/* What the first LINES lines of F say, if they are YAML: their mistakes are told beside
+ * the one behind them.  Nothing that they lack is one. */
+static struct tt_value *
+include_values_before(struct tt_load *l, struct tt_load_file *f, const char *text,
+    size_t size, unsigned lines)
+{
+	struct tt_errors *quiet = tt_errors_create();
+	const char *end = text, *next;
+	struct tt_value *root;
+	unsigned count = 0;
+
+	for (; lines > 0; lines--, end = next + 1) {
+		next = memchr(end, '\n', size - (size_t)(end - text));
+		if (next == NULL)
+			break;
+	}
+	root = tt_value_parse(l->arena, f->name, text, (size_t)(end - text), &count,
+	    quiet, NULL);
+	if (tt_errors_count(quiet) > 0 || (root != NULL
+	    && root->type != TT_VALUE_MAPPING))
+		root = NULL;
+	tt_errors_destroy(quiet);
+	if (root == NULL)
+		return NULL;
+	include_drop_last(root);
+	l->cut = true;
+	return root;
+}
+
 /* The values of F and of what it includes. */
 static struct tt_value *
 include_values(struct tt_load *l, struct tt_load_file *f, const char *text, size_t size)
 {
 	struct tt_value *root;
+	unsigned read;
 
 	if (size > TT_VALUE_FILE - l->n_bytes) {
 		tt_errors_add(l->errs, f->mark.file != NULL ? f->mark
@@ -79,9 +142,13 @@ include_values(struct tt_load *l, struct tt_load_file *f, const char *text, size
 	}
 	l->n_bytes += size;
 	tt_errors_source(l->errs, f->name, text, size);
-	root = tt_value_parse(l->arena, f->name, text, size, &l->n_values, l->errs);
-	if (root == NULL || root->bad)
+	root = tt_value_parse(l->arena, f->name, text, size, &l->n_values, l->errs, &read);
+	if (root == NULL && read > 0)
+		root = include_values_before(l, f, text, size, read);
+	if (root == NULL || root->bad) {
+		l->cut = true;
 		return NULL;
+	}
 	tt_value_check(l->arena, root, l->errs, tt_sources_put, l);
 	if (root->type == TT_VALUE_MAPPING) {
 		include_all(l, f, root);

@@ -41,6 +41,8 @@ struct tt_load {
 	struct tt_load_file *files;	/* all that were read, the last first */
 	unsigned n_nodes;
 	struct tt_building **nodes;	/* by index */
+	bool cut;			/* a file could be read in part only, or not at */
+					/* all: nothing is missing */
 	bool loose;			/* the tree's shape is not what was meant: */
 					/* nothing else follows from it */
 };

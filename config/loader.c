@@ -19,6 +19,7 @@ struct loader_reader {
 	const char *text;
 	size_t size;
 	unsigned *count;		/* values of the document */
+	unsigned refused;		/* the first line that goes too far, or 0 */
 	struct tt_expand expand;
 	char path[TT_VALUE_PATH];	/* of the node that is being read */
 };
@@ -46,7 +47,13 @@ loader_next(struct loader_reader *r, yaml_event_t *event)
 	p.context = r->parser.context;
 	p.mark = loader_mark(r, r->parser.problem_mark);
 	p.context_mark = loader_mark(r, r->parser.context_mark);
-	tt_syntax_explain(&p, r->text, r->size, r->errs);
+	r->refused = tt_syntax_explain(&p, r->text, r->size, r->errs);
+	if (p.mark.line < r->refused)
+		r->refused = p.mark.line;
+	/* Where columns are wrong, nobody knows which of them. */
+	if (p.context != NULL && strstr(p.context, "block") != NULL
+	    && p.context_mark.line < r->refused)
+		r->refused = p.context_mark.line;
 	return false;
 }
 
@@ -213,11 +220,13 @@ loader_document(struct loader_reader *r)
 			return NULL;
 		type = event.type;
 		mark = loader_mark(r, event.start_mark);
-		if (type == YAML_DOCUMENT_START_EVENT && root != NULL)
+		if (type == YAML_DOCUMENT_START_EVENT && root != NULL) {
 			tt_errors_add(r->errs, mark, NULL,
 			    "one file holds one document",
 			    "a second document begins here");
-		else if (type == YAML_SCALAR_EVENT || type == YAML_ALIAS_EVENT
+			r->refused = mark.line;
+			root = NULL;
+		} else if (type == YAML_SCALAR_EVENT || type == YAML_ALIAS_EVENT
 		    || type == YAML_SEQUENCE_START_EVENT
 		    || type == YAML_MAPPING_START_EVENT)
 			root = loader_value(r, &event, 0);
@@ -228,17 +237,14 @@ loader_document(struct loader_reader *r)
 			continue;
 		}
 		yaml_event_delete(&event);
-		if (root == NULL && type != YAML_STREAM_END_EVENT)
-			return NULL;
-		if (type == YAML_STREAM_END_EVENT
-		    || type == YAML_DOCUMENT_START_EVENT)
+		if (root == NULL || type == YAML_STREAM_END_EVENT)
 			return root;
 	}
 }
 
 struct tt_value *
 tt_value_parse(struct tt_arena *arena, const char *file, const char *text,
-    size_t size, unsigned *count, struct tt_errors *errs)
+    size_t size, unsigned *count, struct tt_errors *errs, unsigned *read)
 {
 	struct loader_reader r = { .arena = arena, .errs = errs, .file = file,
 		.text = text, .size = size, .count = count,
@@ -247,6 +253,8 @@ tt_value_parse(struct tt_arena *arena, const char *file, const char *text,
 	struct tt_value *root;
 	size_t before, mark;
 
+	if (read != NULL)
+		*read = 0;
 	if (!tt_syntax_check_bytes(file, text, size, errs))
 		return NULL;
 	r.expand.path = r.path;
@@ -259,6 +267,8 @@ tt_value_parse(struct tt_arena *arena, const char *file, const char *text,
 	    (const unsigned char *)text + mark, size - mark);
 	root = loader_document(&r);
 	yaml_parser_delete(&r.parser);
+	if (read != NULL && r.refused > 0)
+		*read = r.refused - 1;
 	if (tt_errors_count(errs) == before && (root == NULL
 	    || tt_value_is_empty(root)))
 		tt_errors_add(errs, begin, NULL,

@@ -171,7 +171,7 @@ tt_section_version(struct tt_load *l, const struct tt_value *root, bool is_requi
 void
 tt_section_load(struct tt_load *l, const struct tt_value *root)
 {
-	tt_section_version(l, root, true);
+	tt_section_version(l, root, !l->cut);
 	section_daemon(l, tt_value_key(root, "daemon"));
 }
 

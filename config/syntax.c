@@ -101,6 +101,7 @@ struct syntax {
 	char begin_line[TT_LINES_TEXT];	/* where what libyaml was doing began */
 	const char *begin;
 	char value[SYNTAX_VALUE + 1];	/* syntax_value()'s */
+	unsigned named;			/* the line of the report */
 };
 
 /* Reports WHAT at MARK.  Returns true, for those who explain. */
@@ -119,6 +120,7 @@ syntax_say(struct syntax *s, struct tt_mark mark, const char *what,
 	vsnprintf(text, sizeof(text), remedy, ap);
 	va_end(ap);
 	mark.file = s->p->mark.file;
+	s->named = mark.line;
 	tt_errors_add(s->errs, mark, NULL, text, "%s", what);
 	return true;
 }
@@ -624,6 +626,7 @@ static bool
 syntax_try(struct syntax *s, const struct syntax_case *c)
 {
 	const struct tt_syntax_problem *p = s->p;
+	struct tt_mark mark;
 
 	if (p->problem == NULL || strstr(p->problem, c->problem) == NULL)
 		return false;
@@ -634,12 +637,13 @@ syntax_try(struct syntax *s, const struct syntax_case *c)
 		return false;
 	if (c->explain != NULL)
 		return c->explain(s);
-	tt_errors_add(s->errs, c->opened && p->context != NULL ? p->context_mark
-	    : p->mark, NULL, c->remedy, "%s", c->what);
+	mark = c->opened && p->context != NULL ? p->context_mark : p->mark;
+	s->named = mark.line;
+	tt_errors_add(s->errs, mark, NULL, c->remedy, "%s", c->what);
 	return true;
 }
 
-void
+unsigned
 tt_syntax_explain(const struct tt_syntax_problem *p, const char *text, size_t size,
     struct tt_errors *errs)
 {
@@ -652,8 +656,9 @@ tt_syntax_explain(const struct tt_syntax_problem *p, const char *text, size_t si
 	    size, s.begin_line);
 	for (i = 0; i < sizeof(syntax_cases) / sizeof(*syntax_cases); i++)
 		if (syntax_try(&s, &syntax_cases[i]))
-			return;
+			return s.named;
 	tt_errors_add(errs, p->mark, NULL, NULL, "no YAML: %s%s%s",
 	    p->problem == NULL ? "it cannot be read" : p->problem,
 	    p->context == NULL ? "" : " ", p->context == NULL ? "" : p->context);
+	return p->mark.line;
 }

@@ -18,8 +18,9 @@ struct tt_syntax_problem {
 	struct tt_mark mark, context_mark;
 };
 
-/* Reports P about SIZE bytes of TEXT: what stood there, and what to quote. */
-void tt_syntax_explain(const struct tt_syntax_problem *p, const char *text,
+/* Reports P about SIZE bytes of TEXT: what stood there, and what to quote.  Returns the
+ * line that it names. */
+unsigned tt_syntax_explain(const struct tt_syntax_problem *p, const char *text,
     size_t size, struct tt_errors *errs);
 
 #endif

@@ -483,7 +483,7 @@ table_standard(const struct tt_table_owner *owner, const struct tt_option *o,
 	bool ok;
 
 	if (o->type != TT_OPT_STRING && (*says == '{' || *says == '['))
-		value = tt_value_parse(l->arena, "", says, text.size, &count, l->errs);
+		value = tt_value_parse(l->arena, "", says, text.size, &count, l->errs, NULL);
 	ok = value != NULL && table_store(owner, o, value, slot, label);
 	assert(ok);
 	(void)ok;
@@ -616,7 +616,7 @@ table_option(const struct tt_table_owner *owner, const struct tt_option *table,
 	const struct tt_value *key = tt_value_key(mapping, o->name);
 	bool ok = key != NULL;
 
-	if (key == NULL && o->required && !owner->silent
+	if (key == NULL && o->required && !owner->silent && !owner->load->cut
 	    && !table_was_meant(table, o, mapping))
 		tt_errors_add(owner->load->errs, mark, owner->path,
 		    table_form(owner, o), "%s is missing", label);

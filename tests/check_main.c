@@ -12,6 +12,7 @@
 
 Suite *check_bad_suite(void);
 Suite *check_batch_suite(void);
+Suite *check_behind_suite(void);
 Suite *check_bound_suite(void);
 Suite *check_damage_suite(void);
 Suite *check_dbfile_suite(void);
@@ -70,6 +71,7 @@ Suite *check_wswindow_suite(void);
 static Suite *(*const suites[])(void) = {
 	check_bad_suite,
 	check_batch_suite,
+	check_behind_suite,
 	check_bound_suite,
 	check_damage_suite,
 	check_dbfile_suite,

@@ -261,5 +261,46 @@ def test_seeds_are_judged_alike():
     assert counts["accepted"] >= 10 and counts["both refuse"] >= 100, counts
 
 
+# Lines that are no YAML, or make none of what is around them; %s: the line that was there.
+FAULTS = ["\t%s", "%s {", "%s [", '%s "', "%s '", "%s }", "%s ]", "%s: @", "%s: %%", "%s: *", "  %s", " %s", "- %s", "? %s",
+          "%s: a: b", "@", ": :", "a b", "'it's'", '"a" b: c', "{a: b", "[a, b", "}", "*", "&", "!", "|", "> x", "%%YAML", "---", "<<: {"]
+
+
+def test_before_what_is_no_yaml_a_right_file_has_no_mistake():
+    """What could be read of it is looked at; what it lacks then is no mistake."""
+    try:
+        import yaml
+    except ImportError as e:
+        raise tt.Skip("python3-yaml is not installed: %s" % e)
+    directory, documents = place(), []
+    for path in sorted(glob.glob(os.path.join(tt.TOP, "config/examples/*.yaml"))):
+        with open(path, encoding="utf-8") as f:
+            lines = f.read().splitlines()
+        for at, line in enumerate(lines):
+            for fault in FAULTS:
+                new = fault.replace("%%", "%").replace("%s", line)
+                text = "\n".join(lines[:at] + [new] + lines[at + 1:]) + "\n"
+                try:
+                    list(yaml.parse(text, Loader=yaml.CSafeLoader))
+                except yaml.YAMLError:
+                    documents.append(text.encode())
+    chosen = random.Random(1).sample(documents, min(len(documents), int(os.environ.get("MUTATIONS") or 600)))
+    print("%d of %d files" % (len(chosen), len(documents)))
+    assert len(documents) > 1000
+    for at in range(0, len(chosen), BATCH):
+        part = chosen[at:at + BATCH]
+        for document, (accepted, errors, said) in zip(part, judged(part, directory)):
+            if accepted or errors != 1:
+                fail(document, "%d mistakes, and one was made:\n%s" % (errors, said))
+
+
+def test_before_what_is_no_yaml_mistakes_are_told():
+    directory = place()
+    document = MASTER + ("  TCPServerThread:\n    listen: 127.0.0.1:5002\n    max_conections: 7\n"
+                         "  DatabaseThread:\n    path: a.db\n    lazy: maybe\n\tlinger: 5ms\n")
+    (accepted, errors, said), = judged([document.encode()], directory)
+    assert not accepted and errors == 2 and ":5:5: error: " in said and ":9:1: error: " in said, said
+
+
 if __name__ == "__main__":
     tt.main()
