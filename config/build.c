@@ -589,6 +589,7 @@ build_node(struct tt_load *l, struct tt_building *parent,
 	    .usual = schema->up, .says = b->up_says }, &b->node.up, &b->node.n_up);
 	if (b->valid && !l->cut)
 		b->valid = tt_table_check(&owner);
+	b->node.unknown |= !b->valid;
 	return b;
 }
 

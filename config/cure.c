@@ -195,11 +195,14 @@ cure_line(struct tt_arena *arena, const struct tt_building *b, bool up)
 {
 	const char **names = up ? b->node.up : b->node.in, *word = up ? "UP" : "IN";
 	unsigned n = up ? b->node.n_up : b->node.n_in, i;
-	const char *text = tt_channel_shown(b, up, names[0]);
+	const char *text = "", *shown;
 
-	for (i = 1; i < n; i++)
-		text = tt_arena_format(arena, "%s, %s", text,
-		    tt_channel_shown(b, up, names[i]));
+	for (i = 0; i < n; i++) {
+		shown = tt_channel_shown(b, up, names[i]);
+		/* In a list YAML takes the brace for its own. */
+		text = tt_arena_format(arena, n > 1 && strchr(shown, '{') != NULL ?
+		    "%s%s'%s'" : "%s%s%s", text, i > 0 ? ", " : "", shown);
+	}
 	return tt_arena_format(arena, n == 1 ? "%s: %s" : "%s: [%s]", word, text);
 }
 

@@ -69,7 +69,8 @@ struct tt_node {
 	const char *description;	/* or NULL */
 	const struct tt_value *value;	/* the node's mapping in the file, or NULL */
 	bool unknown;			/* some value of it could not be had, and */
-					/* something legal stands in (TT_LOAD_CHECK) */
+					/* something legal stands in (TT_LOAD_CHECK), */
+					/* or was wrong: no other node is judged by it */
 	struct tt_queue_limit queue;	/* kinds with TT_KEEPS */
 	struct tt_restart restart;
 

@@ -576,11 +576,16 @@ def check_claims(nodes, state_dir, said):
 def check_kinds(node, said):
     """What a kind cannot do without."""
     kinds = [c.kind for c in node.children]
+    for name in ("spool", "restart"):       # a mapping, or a word, which a schema cannot look up
+        word = node.options.get(name)
+        if isinstance(word, Scalar) and not word.unknown and word.taken is not None and word.value() not in (
+                "off", "no", "false", "on", "yes", "true"):
+            said.append(("switch", "%s: %s" % (node.path, name)))
     if node.kind == "TCPServerThread" and "TCPConnectionThread" not in kinds and not node.unknown:
         said.append(("place", node.path + " has no connection"))
     if node.kind == "WebsocketMasterThread":
         check_websockets(node, said)
-    elif node.kind == "WebSocketSubThread":
+    elif node.kind == "WebSocketSubThread" and not node.unknown:
         others = OF_DESTINATIONS if node.is_pattern() else OF_VIEWERS
         said += [("role", "%s: %s" % (node.path, o)) for o in others if node.options.get(o)]
 
@@ -595,11 +600,16 @@ OF_LISTEN = ["path", "origins", "token", "max_subscribers", "tls"]
 def check_websockets(node, said):
     listens = node.options.get("listen") is not None
     patterns = [c for c in node.children if c.kind == "WebSocketSubThread" and c.is_pattern()]
-    if listens != (len(patterns) == 1):
+    # Of what cannot be had now the daemon asks for no more.
+    if not listens and not node.unknown and any(not p.unknown for p in patterns):
+        said.append(("role", node.path + " listens for nobody"))
+    if node.unknown:
+        return
+    if listens and len(patterns) != 1:
         said.append(("role", node.path + " listens for one pattern"))
     if not listens:
         said += [("role", "%s: %s" % (node.path, o)) for o in OF_LISTEN if node.options.get(o)]
-    if not node.children and not node.unknown:
+    if not node.children:
         said.append(("place", node.path + " has no destination"))
     if isinstance(node.options.get("spool"), Map) and node.children and not node.destinations():
         said.append(("role", node.path + " has nothing to spool"))
