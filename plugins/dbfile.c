@@ -371,7 +371,8 @@ tt_dbfile_recent(const char *const *channels, size_t n)
 	    "LEFT JOIN connection AS c ON c.id = f.connection\n"
 	    "ORDER BY f.received_at DESC, f.id DESC", out);
 	failed = ferror(out) != 0;
-	if (fclose(out) != 0 || failed)
+	/* Where memory is out at the very end fclose() succeeds, without a text. */
+	if (fclose(out) != 0 || failed || text == NULL)
 		tt_memory_out();
 	return text;
 }

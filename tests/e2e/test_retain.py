@@ -103,7 +103,7 @@ def test_bytes():
         send(d, "a", 60000, padding=b"x" * 500)
         # A commit is an eighth of it or one batch, and the WAL a quarter and a commit.
         largest = sizes.stop()
-        assert largest < limit + (2 << 20), largest
+        assert largest < limit + (3 << 20), largest
         got = numbers(d)
         assert got == list(range(60000 - len(got), 60000))
         assert len(got) * 500 > limit // 3, len(got)
