@@ -10,6 +10,7 @@
 #include "daemon/flood.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
+#include "daemon/offload.h"
 #include "daemon/resolve.h"
 #include "daemon/signal.h"
 #include "daemon/slab.h"

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/memory.h"
 #include "daemon/taskthread.h"
 #include "plugins/kinds.h"
 #include "plugins/sqlite.h"

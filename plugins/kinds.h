@@ -2,7 +2,7 @@
 #ifndef TT_PLUGINS_KINDS_H
 #define TT_PLUGINS_KINDS_H
 
-#include "daemon/thread.h"
+#include "daemon/taskthread.h"
 
 extern const struct tt_kind tt_master_thread;
 extern const struct tt_kind tt_tcp_server_thread;

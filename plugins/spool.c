@@ -18,8 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/memory.h"
-#include "daemon/offload.h"
 #include "daemon/taskthread.h"
 #include "plugins/spoolfile.h"
 #include "plugins/spoolread.h"
