@@ -104,6 +104,18 @@ def test_while_the_disk_is_slow():
         check(d, devices)
 
 
+def comes_after_the_next_start(d, dest, devices):
+    """All that was counted, whatever the destination had of it when D was stopped."""
+    total = sum(x.count for x in devices)
+    with daemon(d.dir, d.text) as again:
+        tt.until("the rest at the destination",
+                 lambda: again.process.poll() is None and len(set(dest.payloads)) >= total)
+        assert again.stop() == 0
+    there = device.arrived(dest.payloads)
+    for x in devices:
+        device.check(x, there[x.name, 0], "destination")
+
+
 def test_while_a_sync_takes_a_second():
     # Both the database and the spool are on such a disk.
     home = tt.directory()
@@ -133,14 +145,7 @@ def test_while_a_sync_takes_a_second():
                 assert x.count == len(device.stored(d)[x.name, 0]), "the last count is not all that was kept"
             print("    stopped in %.1f s, with %.2f s of CPU" % (took, used - cpu))
             dest.set("good")
-            total = sum(x.count for x in devices)
-            with daemon(d.dir, d.text) as again:
-                tt.until("the rest at the destination",
-                         lambda: again.process.poll() is None and len(set(dest.payloads)) >= total)
-                assert again.stop() == 0
-            there = device.arrived(dest.payloads)
-            for x in devices:
-                device.check(x, there[x.name, 0], "destination")
+            comes_after_the_next_start(d, dest, devices)
 
 
 def test_while_the_disk_hangs():
@@ -169,14 +174,7 @@ def test_with_a_large_backlog():
             for x in devices:
                 assert x.count == len(have[x.name, 0])
             # What the spool has kept comes now.
-            total = sum(x.count for x in devices)
-            with daemon(d.dir, d.text) as again:
-                tt.until("the rest at the destination",
-                         lambda: again.process.poll() is None and len(set(dest.payloads)) >= total)
-                assert again.stop() == 0
-            there = device.arrived(dest.payloads)
-            for x in devices:
-                device.check(x, there[x.name, 0], "destination")
+            comes_after_the_next_start(d, dest, devices)
 
 
 class Heads(list):
